@@ -1,0 +1,1 @@
+"""Channel statistics, the staff overview and demo data; no tables of its own."""

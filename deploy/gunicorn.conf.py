@@ -1,0 +1,61 @@
+"""gunicorn's settings. What differs between machines is given on its command line."""
+
+import socket
+import sys
+import time
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+try:
+    from viztube.settings import MAX_BODY_BYTES
+except ImproperlyConfigured as error:
+    sys.exit(f"viztube: {error}")
+
+worker_class = "gthread"
+workers = 2
+threads = 4
+timeout = 120  # seconds; a slow upload keeps its thread busy, never the worker's heartbeat
+graceful_timeout = 30
+keepalive = 65  # seconds; longer than a proxy in front keeps its idle connections
+max_requests = 5000
+max_requests_jitter = 500
+control_socket_disable = True
+accesslog = "-"
+# No query string: it may carry what should not be in a log.
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+
+LINGER_SECONDS = 2.0
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Do not keep a connection alive after a large body.
+
+    A body refused by its length is left unread; on a connection kept alive gunicorn would have to
+    read all of it before the next request.
+    """
+    for name, value in request.headers:
+        if name == "CONTENT-LENGTH" and value.isdigit() and int(value) > MAX_BODY_BYTES:
+            request.force_close()
+
+
+def post_request(worker: Any, request: Any, environ: dict[str, Any], response: Any) -> None:
+    """After refusing a body, let the client read the answer before the connection closes.
+
+    Closing a socket that still receives data resets it, and the client may lose the answer
+    (RFC 9112, section 9.6).
+    """
+    if response is None or not request.must_close or response.status_code < 400:
+        return
+    client = environ.get("gunicorn.socket")
+    if client is None:
+        return
+    deadline = time.monotonic() + LINGER_SECONDS
+    try:
+        client.shutdown(socket.SHUT_WR)
+        while (left := deadline - time.monotonic()) > 0:
+            client.settimeout(left)
+            if not client.recv(65536):
+                return
+    except OSError:
+        return

@@ -1,0 +1,1 @@
+"""What people do with videos and with each other: likes, comments, subscriptions, playlists."""

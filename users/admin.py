@@ -1,0 +1,107 @@
+"""People and their sessions in Django admin."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from users.models import RefreshSession, User
+from users.services.sessions import revoke_sessions
+
+
+class AccountCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]
+    """A new account; names are stored in lower case."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "fullname")
+
+    def clean_username(self) -> str:
+        """Lower the name, as sign-up does."""
+        return str(self.cleaned_data["username"]).lower()
+
+    def clean_email(self) -> str:
+        """Lower the address, as sign-up does."""
+        return str(self.cleaned_data["email"]).lower()
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
+    """People. Nobody is deleted here: that would take their videos and history with them."""
+
+    add_form = AccountCreationForm
+    list_display = ("username", "email", "fullname", "is_active", "suspended_until", "created_at")
+    list_filter = ("is_active", "is_staff", "suspended_until")
+    search_fields = ("username", "email", "fullname")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    readonly_fields = ("id", "avatar", "cover_image", "last_login", "created_at", "updated_at")
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("id", "username", "email", "fullname", "password")}),
+        ("Pictures", {"fields": ("avatar", "cover_image")}),
+        ("Standing", {"fields": ("is_active", "suspended_until")}),
+        ("Staff", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Dates", {"fields": ("created_at", "updated_at", "last_login")}),
+    )
+    add_fieldsets: ClassVar[Any] = (
+        (
+            None,
+            {"fields": ("username", "email", "fullname", "usable_password", "password1", "password2")},
+        ),
+    )
+    actions = ("sign_out_everywhere",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse: an account is made inactive instead."""
+        return False
+
+    @admin.action(description="Sign out on every device", permissions=["change"])
+    def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Revoke every session of the people chosen."""
+        count = sum(revoke_sessions(user=user) for user in queryset)
+        self.message_user(request, f"{count} sessions revoked.")
+
+
+@admin.register(RefreshSession)
+class RefreshSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Devices that are signed in: to look at and to revoke, never to edit."""
+
+    list_display = ("user", "device", "address", "used_at", "expires_at", "live")
+    list_select_related = ("user",)
+    list_filter = ("used_at", "revoked_at")
+    search_fields = ("user__username", "user__email", "address", "device")
+    show_full_result_count = False
+    ordering = ("-used_at",)
+    exclude = ("digest",)
+    actions = ("revoke",)
+
+    @admin.display(boolean=True, description="live")
+    def live(self, session: RefreshSession) -> bool:
+        """Tell whether the session still counts."""
+        return session.is_live
+
+    @admin.action(description="Revoke the chosen sessions", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[RefreshSession]) -> None:
+        """Revoke sessions; their tokens stop at once."""
+        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        self.message_user(request, f"{count} sessions revoked.")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Let those revoke who were given the change permission, although nothing is editable."""
+        return bool(request.user.has_perm("users.change_refreshsession"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: sessions come from logins."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: sessions are evidence."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: sessions are evidence."""
+        return False

@@ -1,0 +1,49 @@
+"""Who is calling: an access token in a header or a cookie."""
+
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework_simplejwt.tokens import AccessToken
+
+from users.models import User
+from users.tokens import token_ids, token_invalid, verify_token
+from viztube.api.errors import NotAuthenticated
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Authenticate by ``Authorization: Bearer`` or else by the access cookie, in one query.
+
+    A bad token in a header is always 401. In a cookie it counts as signed out, because a browser
+    sends cookies that nobody chose; but an expired one is 401 ``token_expired`` in both, so that
+    clients know to refresh.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, UUID] | None:
+        """Return (person, id of the session), None when signed out; raises NotAuthenticated."""
+        header = request.headers.get("Authorization", "")
+        scheme, _, raw = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return self._identify(raw.strip())
+        cookie = request.COOKIES.get(settings.ACCESS_COOKIE)
+        if not cookie:
+            return None
+        try:
+            return self._identify(cookie)
+        except NotAuthenticated as error:
+            if error.code == "token_expired":
+                raise
+            return None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge that makes DRF answer 401 rather than 403."""
+        return 'Bearer realm="api"'
+
+    @staticmethod
+    def _identify(raw: str) -> tuple[User, UUID]:
+        user_id, session_id = token_ids(verify_token(AccessToken, raw))
+        user = User.objects.signed_in(user_id=user_id, session_id=session_id).first()
+        if user is None:
+            raise token_invalid()
+        return user, session_id

@@ -1,0 +1,113 @@
+"""Tables of people and their sessions."""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from users.querysets import RefreshSessionQuerySet, UserManager
+from viztube.api.ids import uuid7
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person with a channel. Imported names may be anything the old service let in."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    username = models.CharField()
+    email = models.EmailField()
+    fullname = models.CharField(max_length=100)
+    # A path below the media root, or the absolute address of an imported picture.
+    avatar = models.CharField(blank=True, default="")
+    cover_image = models.CharField(blank=True, default="")
+    is_staff = models.BooleanField(default=False, help_text="May sign in to this admin site.")
+    is_active = models.BooleanField(
+        default=True, help_text="An inactive person cannot sign in, and their content is hidden."
+    )
+    suspended_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then: no sign-in, and their content is hidden."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "fullname"]
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["username"],
+                name="users_user_username_unique",
+                violation_error_message="is already taken",
+            ),
+            models.UniqueConstraint(
+                fields=["email"],
+                name="users_user_email_unique",
+                violation_error_message="is already taken",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(username=Lower("username")) & ~models.Q(username=""),
+                name="users_user_username_lower",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")) & ~models.Q(email=""),
+                name="users_user_email_lower",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def is_suspended(self) -> bool:
+        """Tell whether a suspension is running."""
+        return self.suspended_until is not None and self.suspended_until > timezone.now()
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Tell whether sessions of this person count."""
+        return self.is_active and not self.is_suspended
+
+
+class RefreshSession(models.Model):
+    """One device that is signed in. Its id is the ``sid`` of its tokens.
+
+    Only a digest of the current refresh token's id is kept: whoever reads this table cannot make a
+    token from it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    digest = models.CharField(max_length=64)
+    device = models.CharField(max_length=300, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RefreshSessionQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(digest__regex=r"^[0-9a-f]{64}$"),
+                name="users_refreshsession_digest_sha256",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expires_at__gt=models.F("created_at")),
+                name="users_refreshsession_expires_later",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device or 'unknown device'} ({self.created_at:%Y-%m-%d})"
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether this session can still be refreshed."""
+        return self.revoked_at is None and self.expires_at > timezone.now()

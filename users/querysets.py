@@ -1,0 +1,67 @@
+"""Reads of people and sessions, one method a need."""
+
+from typing import Any, Self
+from uuid import UUID
+
+from django.contrib.auth.models import BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+def in_good_standing(prefix: str = "") -> Q:
+    """Return the condition that a person is active and not suspended.
+
+    ``prefix`` leads to the person from another model, like ``user__``: what is theirs is hidden
+    while it does not hold.
+    """
+    return Q(**{f"{prefix}is_active": True}) & (
+        Q(**{f"{prefix}suspended_until": None}) | Q(**{f"{prefix}suspended_until__lte": Now()})
+    )
+
+
+class UserQuerySet(models.QuerySet[Any]):
+    """Reads of people."""
+
+    def signed_in(self, *, user_id: UUID, session_id: UUID) -> Self:
+        """Return who an access token speaks for, as long as its session is not revoked."""
+        return self.filter(
+            in_good_standing(),
+            pk=user_id,
+            sessions__pk=session_id,
+            sessions__revoked_at=None,
+        )
+
+
+class UserManager(BaseUserManager[Any].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Makes accounts; names and addresses are stored in lower case."""
+
+    def create_user(
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> Any:
+        """Create and return a person; raises IntegrityError when name or address is taken."""
+        fields.setdefault("fullname", username)
+        user = self.model(username=username.lower(), email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> Any:
+        """Create and return a person who may do everything in admin."""
+        return self.create_user(
+            username, email, password, **{**fields, "is_staff": True, "is_superuser": True}
+        )
+
+    def get_by_natural_key(self, username: str | None) -> Any:
+        """Return who signs in to admin, whatever the case of the name typed."""
+        return self.get(username=(username or "").lower())
+
+
+class RefreshSessionQuerySet(models.QuerySet[Any]):
+    """Reads of sessions."""
+
+    def live(self) -> Self:
+        """Return sessions that can still be refreshed."""
+        return self.filter(revoked_at=None, expires_at__gt=Now())

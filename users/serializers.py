@@ -1,0 +1,202 @@
+"""Users on the wire."""
+
+import re
+from typing import Any, ClassVar
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from users.models import User
+from viztube.api.serializers import ModelSerializer, Serializer
+from viztube.media.backends import media
+
+USERNAME = re.compile(r"[a-z0-9_.-]{3,30}")
+TAKEN = "is already taken"
+
+
+class MediaAddressField(serializers.CharField):
+    """The absolute address of a stored file, "" when there is none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, **kwargs)
+
+    def to_representation(self, value: str) -> str:
+        """Return the address of a path."""
+        return media().url(value)
+
+
+class UsernameField(serializers.CharField):
+    """A new username: 3-30 of a-z 0-9 _ . -, stored in lower case."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "username": "must be 3-30 characters of a-z, 0-9, _ . and -"
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault(
+            "validators", [UniqueValidator(queryset=User.objects.all(), message=TAKEN)]
+        )
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the name in lower case, so that uniqueness is asked of what will be stored."""
+        value = super().to_internal_value(data).lower()
+        if not USERNAME.fullmatch(value):
+            self.fail("username")
+        return value
+
+
+class EmailField(serializers.EmailField):
+    """An e-mail address, stored in lower case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 254)
+        super().__init__(**kwargs)
+        self.validators.append(UniqueValidator(queryset=User.objects.all(), message=TAKEN))
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the address in lower case."""
+        return super().to_internal_value(data).lower()
+
+
+class PasswordField(serializers.CharField):
+    """A password as it was typed, white space included."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            write_only=True, trim_whitespace=False, max_length=128, style={"input_type": "password"}
+        )
+
+
+def check_new_password(password: str, user: User, field: str) -> None:
+    """Apply Django's validators; raises ValidationError for the field."""
+    try:
+        validate_password(password, user)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({field: error.messages}) from error
+
+
+class PersonSerializer(ModelSerializer):
+    """Who something belongs to, as shown beside it."""
+
+    avatar = MediaAddressField()
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "fullname", "avatar")
+        read_only_fields = fields
+
+
+class UserSerializer(ModelSerializer):
+    """One's own account."""
+
+    avatar = MediaAddressField()
+    cover_image = MediaAddressField()
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "username",
+            "email",
+            "fullname",
+            "avatar",
+            "cover_image",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class RegisterSerializer(Serializer):
+    """Sign-up, as JSON or multipart."""
+
+    fullname = serializers.CharField(max_length=100)
+    username = UsernameField()
+    email = EmailField()
+    password = PasswordField()
+    avatar = serializers.FileField(required=False)
+    cover_image = serializers.FileField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the password against the rest, which it must not resemble."""
+        person = User(**{name: attrs[name] for name in ("username", "email", "fullname")})
+        check_new_password(attrs["password"], person, "password")
+        return attrs
+
+
+class LoginSerializer(Serializer):
+    """Credentials: a password and either name."""
+
+    username = serializers.CharField(required=False, max_length=1000)
+    email = serializers.CharField(required=False, max_length=1000)
+    password = serializers.CharField(
+        write_only=True, trim_whitespace=False, max_length=1000, style={"input_type": "password"}
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require one of the two names."""
+        if not attrs.get("username") and not attrs.get("email"):
+            raise serializers.ValidationError({"username": "Send username or email."})
+        return attrs
+
+
+class RefreshSerializer(Serializer):
+    """A refresh token in the body, for clients without cookies."""
+
+    refresh_token = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+
+
+class ChangePasswordSerializer(Serializer):
+    """The old password and the new one."""
+
+    old_password = serializers.CharField(
+        write_only=True, trim_whitespace=False, max_length=1000, style={"input_type": "password"}
+    )
+    new_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the new password."""
+        check_new_password(attrs["new_password"], self.context["request"].user, "newPassword")
+        return attrs
+
+
+class UpdateAccountSerializer(Serializer):
+    """Any of full name, username and e-mail address."""
+
+    fullname = serializers.CharField(max_length=100, required=False)
+    username = UsernameField(required=False)
+    email = EmailField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require something to change."""
+        if not attrs:
+            raise serializers.ValidationError("Send at least one of fullname, username and email.")
+        return attrs
+
+
+class AvatarSerializer(Serializer):
+    """A new avatar."""
+
+    avatar = serializers.FileField()
+
+
+class CoverImageSerializer(Serializer):
+    """A new cover."""
+
+    cover_image = serializers.FileField()
+
+
+class TokensSerializer(Serializer):
+    """Documentation of what a refresh answers; the same tokens are in the cookies."""
+
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+
+
+class LoginAnswerSerializer(TokensSerializer):
+    """Documentation of what a login answers."""
+
+    user = UserSerializer()

@@ -1,0 +1,108 @@
+"""Making accounts and changing what belongs to them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from users.models import User
+from users.services.sessions import revoke_sessions
+from viztube.api.errors import FieldError, UnsupportedMedia
+from viztube.media.images import NotAnImage, store_image
+from viztube.media.paths import PUBLISHED, is_stored_folder, new_folder
+from viztube.media.placement import discard_on_commit, place_on_commit
+from viztube.media.uploads import working_folder
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A profile picture: its column, its name on the wire, its longest side in pixels."""
+
+    column: str
+    wire_name: str
+    max_side: int
+
+
+AVATAR = Picture("avatar", "avatar", 800)
+COVER_IMAGE = Picture("cover_image", "coverImage", 2560)
+
+
+def register(
+    *,
+    username: str,
+    email: str,
+    fullname: str,
+    password: str,
+    avatar: UploadedFile | None = None,
+    cover_image: UploadedFile | None = None,
+) -> User:
+    """Create an account with its pictures; raises UnsupportedMedia, IntegrityError (taken)."""
+    user = User(username=username, email=email, fullname=fullname)
+    user.set_password(password)
+    with ExitStack() as pictures:
+        moves = [
+            pictures.enter_context(_received(user, picture, upload))
+            for picture, upload in ((AVATAR, avatar), (COVER_IMAGE, cover_image))
+            if upload is not None
+        ]
+        with transaction.atomic():
+            user.save(force_insert=True)
+            for source, target in moves:
+                place_on_commit(source, target)
+    return user
+
+
+def replace_picture(*, user: User, picture: Picture, upload: UploadedFile) -> User:
+    """Give a person another avatar or cover; the old one's address stops working."""
+    with _received(user, picture, upload) as (source, target), transaction.atomic():
+        # Two at once: each must discard what the other stored, so the second waits.
+        old = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+        user.save(update_fields=[picture.column, "updated_at"])
+        place_on_commit(source, target)
+        old_folder = getattr(old, picture.column).rpartition("/")[0]
+        if is_stored_folder(old_folder):
+            discard_on_commit(old_folder)
+    return user
+
+
+def update_account(*, user: User, changes: dict[str, Any]) -> User:
+    """Change name, username or address; raises IntegrityError when taken."""
+    for name, value in changes.items():
+        setattr(user, name, value)
+    user.save(update_fields=[*changes, "updated_at"])
+    return user
+
+
+def change_password(
+    *, user: User, old_password: str, new_password: str, session_id: UUID
+) -> None:
+    """Set a new password and end every other session; raises FieldError when the old is wrong."""
+    with transaction.atomic():
+        locked = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+        if not locked.check_password(old_password):
+            raise FieldError("oldPassword", "is not the current password")
+        locked.set_password(new_password)
+        locked.save(update_fields=["password", "updated_at"])
+        revoke_sessions(user=locked, keep=session_id)
+
+
+@contextmanager
+def _received(user: User, picture: Picture, upload: UploadedFile) -> Iterator[tuple[str, str]]:
+    """Store a picture in a working folder; yield it and the folder it will be, set on the person."""
+    with working_folder() as folder:
+        try:
+            name = store_image(
+                upload,  # type: ignore[arg-type]
+                folder.path,
+                picture.column.replace("_", "-"),
+                max_side=picture.max_side,
+            )
+        except NotAnImage as error:
+            raise UnsupportedMedia(str(error), picture.wire_name) from error
+        target = new_folder(PUBLISHED)
+        setattr(user, picture.column, f"{target}/{name}")
+        yield folder.name, target

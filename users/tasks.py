@@ -1,0 +1,21 @@
+"""Jobs of the users app."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from users.models import RefreshSession
+from viztube.media.queues import DEFAULT_QUEUE
+
+# How long an ended session stays visible to staff.
+KEEP_ENDED = timedelta(days=30)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queue=DEFAULT_QUEUE, queueing_lock="prune_sessions")
+def prune_sessions(timestamp: int) -> None:
+    """Delete sessions that ended long ago."""
+    horizon = timezone.now() - KEEP_ENDED
+    RefreshSession.objects.filter(expires_at__lt=horizon).delete()
+    RefreshSession.objects.filter(revoked_at__lt=horizon).delete()

@@ -1,0 +1,81 @@
+"""Access and refresh tokens: SimpleJWT's, with the session they belong to in ``sid``."""
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import TypeVar
+from uuid import UUID
+
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendError, TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from users.models import RefreshSession
+from viztube.api.errors import NotAuthenticated
+
+TokenT = TypeVar("TokenT", AccessToken, RefreshToken)
+
+
+def token_invalid(message: str = "This token does not count. Sign in again.") -> NotAuthenticated:
+    """Return the 401 for a token that is malformed, foreign, revoked or used up."""
+    return NotAuthenticated(message, "token_invalid")
+
+
+def token_expired() -> NotAuthenticated:
+    """Return the 401 that tells a client to refresh."""
+    return NotAuthenticated("This token has expired. Refresh it or sign in again.", "token_expired")
+
+
+def access_token(session: RefreshSession) -> str:
+    """Return a new access token for a session."""
+    token = AccessToken()
+    token["sub"] = str(session.user_id)
+    token["sid"] = str(session.pk)
+    return str(token)
+
+
+def refresh_token(session: RefreshSession) -> RefreshToken:
+    """Return a new refresh token for a session, not yet written into its row."""
+    token = RefreshToken()
+    token["sub"] = str(session.user_id)
+    token["sid"] = str(session.pk)
+    return token
+
+
+def token_digest(token: RefreshToken) -> str:
+    """Return what a session keeps of its refresh token: SHA-256 of the token's random id."""
+    return sha256(str(token["jti"]).encode()).hexdigest()
+
+
+def verify_token(kind: type[TokenT], raw: str) -> TokenT:
+    """Return a verified token; raises NotAuthenticated (401), expired or invalid."""
+    try:
+        return kind(raw)  # type: ignore[arg-type]
+    except ExpiredTokenError as error:
+        raise token_expired() from error
+    except TokenError as error:
+        raise token_invalid() from error
+
+
+def token_ids(token: AccessToken | RefreshToken) -> tuple[UUID, UUID]:
+    """Return the (user id, session id) of a verified token; raises NotAuthenticated (401)."""
+    try:
+        return UUID(token["sub"]), UUID(token["sid"])
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise token_invalid() from error
+
+
+def session_of(raw: str) -> tuple[UUID, UUID] | None:
+    """Return the (user id, session id) of a token of ours even when it has expired, else None."""
+    backend = TokenBackend(
+        "HS256",
+        api_settings.SIGNING_KEY,
+        audience=api_settings.AUDIENCE,
+        issuer=api_settings.ISSUER,
+        leeway=timedelta(days=3650),
+    )
+    try:
+        payload = backend.decode(raw)
+        return UUID(payload["sub"]), UUID(payload["sid"])
+    except (TokenBackendError, KeyError, ValueError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,1 @@
+"""Videos: upload, probing, publication, search, views and history."""

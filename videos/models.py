@@ -1,0 +1,190 @@
+"""Tables of videos and of what is counted about them."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Upper
+
+from users.models import User
+from videos.querysets import SEARCH_CONFIG, VideoManager, title_sort
+from viztube.api.ids import uuid7
+from viztube.media.paths import FOLDER_PATTERN, HIDDEN, PUBLISHED, STORED_FOLDER_PATTERN
+
+
+class ProcessingStatus(models.TextChoices):
+    """The state of what happens after an upload; the original plays in all three."""
+
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class Video(models.Model):
+    """A video and where its files are.
+
+    ``folder`` is where the files belong and what addresses are built from; ``stored_folder`` is
+    where they are. They differ only between a commit and the rename that follows it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # The index on (user, created_at, id) serves the foreign key too.
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="videos", db_index=False)
+    title = models.TextField()
+    description = models.TextField(blank=True, default="")
+    duration = models.FloatField(help_text="In seconds.")
+    width = models.PositiveIntegerField(null=True, help_text="In pixels, as shown.")
+    height = models.PositiveIntegerField(null=True, help_text="In pixels, as shown.")
+    # A stored total beside DailyViews, because lists sort by it.
+    views = models.BigIntegerField(default=0)
+    is_published = models.BooleanField(default=True)
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="Taken down by staff.")
+    processing_status = models.CharField(
+        choices=ProcessingStatus.choices, default=ProcessingStatus.COMPLETED
+    )
+    folder = models.CharField()
+    stored_folder = models.CharField()
+    video_file = models.CharField()
+    thumbnail_file = models.CharField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    search = models.GeneratedField(
+        expression=SearchVector("title", weight="A", config=SEARCH_CONFIG)
+        + SearchVector("description", weight="B", config=SEARCH_CONFIG),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = VideoManager()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~Q(title=""), name="videos_video_title_not_empty"),
+            models.CheckConstraint(condition=Q(duration__gte=0), name="videos_video_duration"),
+            models.CheckConstraint(condition=Q(views__gte=0), name="videos_video_views"),
+            models.CheckConstraint(
+                condition=Q(processing_status__in=ProcessingStatus.values),
+                name="videos_video_processing_status",
+            ),
+            models.CheckConstraint(
+                condition=Q(folder__regex=f"^{FOLDER_PATTERN}$"), name="videos_video_folder"
+            ),
+            models.CheckConstraint(
+                condition=Q(stored_folder__regex=f"^{STORED_FOLDER_PATTERN}$"),
+                name="videos_video_stored_folder",
+            ),
+            models.CheckConstraint(
+                condition=Q(folder__startswith="h/") | Q(is_published=True, removed_at=None),
+                name="videos_video_hidden_in_h",
+            ),
+            models.UniqueConstraint(fields=["folder"], name="videos_video_folder_unique"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "created_at", "id"], name="videos_video_user"),
+            *(
+                models.Index(
+                    *expressions,
+                    name=f"videos_video_by_{name}",
+                    condition=Q(is_published=True, removed_at=None),
+                )
+                for name, expressions in {
+                    "created_at": (F("created_at"), F("id")),
+                    "views": (F("views"), F("id")),
+                    "duration": (F("duration"), F("id")),
+                    "title": (title_sort(), F("id")),
+                }.items()
+            ),
+            GinIndex(fields=["search"], name="videos_video_search"),
+            # icontains compares in upper case.
+            GinIndex(
+                OpClass(Upper("title"), name="gin_trgm_ops"), name="videos_video_title_trgm"
+            ),
+            GinIndex(
+                OpClass(Upper("description"), name="gin_trgm_ops"),
+                name="videos_video_description_trgm",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_hidden(self) -> bool:
+        """Tell whether the video itself is hidden, by its owner or by staff."""
+        return not self.is_published or self.removed_at is not None
+
+    @property
+    def area(self) -> str:
+        """Return the area of the media root where the files belong."""
+        return HIDDEN if self.is_hidden else PUBLISHED
+
+    @property
+    def video_path(self) -> str:
+        """Return where the original is, below the media root."""
+        return f"{self.folder}/{self.video_file}"
+
+    @property
+    def thumbnail_path(self) -> str:
+        """Return where the poster is, below the media root, "" when there is none."""
+        return f"{self.folder}/{self.thumbnail_file}" if self.thumbnail_file else ""
+
+    @property
+    def total_views(self) -> int:
+        """Return all views, those not folded yet included when the query asked for them."""
+        return self.views + int(getattr(self, "pending_views", 0))
+
+
+class ViewEvent(models.Model):
+    """One view, as it happened; folded into totals within a minute and then gone."""
+
+    id = models.BigAutoField(primary_key=True)
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="+")
+    viewed_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.video_id} at {self.viewed_at}"
+
+
+class DailyViews(models.Model):
+    """How often a video was viewed on a day (UTC)."""
+
+    id = models.BigAutoField(primary_key=True)
+    # The unique constraint's index serves the foreign key too.
+    video = models.ForeignKey(
+        Video, on_delete=models.CASCADE, related_name="daily_views", db_index=False
+    )
+    day = models.DateField()
+    views = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["video", "day"], name="videos_dailyviews_unique"),
+            models.CheckConstraint(condition=Q(views__gt=0), name="videos_dailyviews_views"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.video_id} on {self.day}: {self.views}"
+
+
+class WatchHistory(models.Model):
+    """When a person last watched a video."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="watch_history", db_index=False
+    )
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="+")
+    watched_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "video"], name="videos_watchhistory_unique"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "watched_at", "id"], name="videos_watchhistory_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} watched {self.video_id}"

@@ -1,0 +1,105 @@
+"""Videos on the wire."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from users.serializers import MediaAddressField, PersonSerializer
+from videos.models import Video
+from viztube.api.serializers import ModelSerializer, Serializer
+
+TITLE_LENGTH = 500
+DESCRIPTION_LENGTH = 10_000
+
+
+class VideoSerializer(ModelSerializer):
+    """A video as its owner gets it back."""
+
+    video_file_url = MediaAddressField(source="video_path")
+    video_file_public_id = serializers.CharField(source="video_path", read_only=True)
+    thumbnail_url = MediaAddressField(source="thumbnail_path")
+    thumbnail_public_id = serializers.CharField(source="thumbnail_path", read_only=True)
+    views = serializers.IntegerField(source="total_views", read_only=True)
+    user_id = serializers.UUIDField(read_only=True)
+    stream_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Video
+        fields: ClassVar[tuple[str, ...]] = (
+            "id",
+            "title",
+            "description",
+            "video_file_url",
+            "video_file_public_id",
+            "thumbnail_url",
+            "thumbnail_public_id",
+            "stream_url",
+            "duration",
+            "width",
+            "height",
+            "views",
+            "is_published",
+            "user_id",
+            "processing_status",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+    def get_stream_url(self, video: Video) -> str | None:
+        """Return the address of the HLS master playlist; there is none yet."""
+        return None
+
+
+class VideoWithUserSerializer(VideoSerializer):
+    """A video with its owner beside it."""
+
+    user = PersonSerializer(read_only=True)
+
+    class Meta(VideoSerializer.Meta):
+        fields = (*VideoSerializer.Meta.fields, "user")
+        read_only_fields = fields
+
+
+class OptionalBooleanField(serializers.BooleanField):
+    """A boolean that a form may leave out (DRF takes a missing one for false)."""
+
+    default_empty_html = empty
+
+
+class UploadAnswerSerializer(Serializer):
+    """Documentation of what an upload answers."""
+
+    video = VideoSerializer()
+
+
+class UploadSerializer(Serializer):
+    """A new video, as multipart."""
+
+    title = serializers.CharField(max_length=TITLE_LENGTH)
+    description = serializers.CharField(
+        max_length=DESCRIPTION_LENGTH, allow_blank=True, default=""
+    )
+    video_file = serializers.FileField()
+    thumbnail = serializers.FileField(required=False)
+    is_published = OptionalBooleanField(default=True)
+
+
+class UpdateSerializer(Serializer):
+    """Changes to a video, as JSON or multipart."""
+
+    title = serializers.CharField(max_length=TITLE_LENGTH, required=False)
+    description = serializers.CharField(
+        max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False
+    )
+    thumbnail = serializers.FileField(required=False)
+    is_published = OptionalBooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require something to change."""
+        if not attrs:
+            raise serializers.ValidationError(
+                "Send at least one of title, description, thumbnail and isPublished."
+            )
+        return attrs

@@ -1,0 +1,1 @@
+"""Writes of the videos app, one module a noun."""

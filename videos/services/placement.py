@@ -1,0 +1,20 @@
+"""Keeping a video's files where its row says they belong."""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from videos.models import Video
+from viztube.media.backends import media
+
+
+def settle(*, video_id: UUID) -> None:
+    """Move a video's files to where they belong; safe to repeat. Raises FolderMissing, OSError."""
+    with transaction.atomic():
+        # Two moves of one folder at once would each see half of the other's.
+        video = Video.objects.select_for_update(of=("self",)).filter(pk=video_id).first()
+        if video is None or video.stored_folder == video.folder:
+            return
+        media().move(video.stored_folder, video.folder)
+        video.stored_folder = video.folder
+        video.save(update_fields=["stored_folder"])

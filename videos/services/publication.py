@@ -1,0 +1,24 @@
+"""Giving a video's files the address that fits who may see them."""
+
+from functools import partial
+
+from django.db import transaction
+
+from videos.models import Video
+from videos.services.placement import settle
+from videos.tasks import settle_video
+from viztube.media.paths import new_folder
+from viztube.media.placement import SAFETY_NET_DELAY
+
+
+def relocate_on_commit(*, video: Video) -> None:
+    """Give a locked or new row a fresh folder that fits whether it is hidden.
+
+    The caller saves the row. The files follow once the transaction commits, and then every address
+    handed out before is gone; a job looks after the move.
+    """
+    video.folder = new_folder(video.area)
+    settle_video.configure(schedule_in={"seconds": SAFETY_NET_DELAY}).defer(
+        video_id=str(video.pk)
+    )
+    transaction.on_commit(partial(settle, video_id=video.pk), robust=True)

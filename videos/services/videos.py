@@ -1,0 +1,81 @@
+"""Changing and deleting videos."""
+
+import secrets
+from contextlib import ExitStack
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from videos.models import Video
+from videos.services.publication import relocate_on_commit
+from videos.services.uploads import store_poster
+from videos.tasks import remove_old_poster
+from viztube.api.errors import not_found
+from viztube.media.backends import media
+from viztube.media.placement import discard_on_commit
+from viztube.media.uploads import working_folder
+
+
+def update_video(
+    *, video: Video, changes: dict[str, Any], thumbnail: UploadedFile | None = None
+) -> Video:
+    """Change title, description, publication or thumbnail; raises UnsupportedMedia, ApiError 404."""
+    with ExitStack() as stack:
+        poster = None
+        if thumbnail is not None:
+            folder = stack.enter_context(working_folder())
+            # A name of its own, so that no cache shows the old picture under the new address.
+            name = store_poster(thumbnail, folder, f"poster-{secrets.token_hex(4)}")
+            poster = folder.path / name
+        with transaction.atomic():
+            row = _locked(video)
+            was_hidden = row.is_hidden
+            for field, value in changes.items():
+                setattr(row, field, value)
+            if poster is not None:
+                if row.thumbnail_file:
+                    remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
+                media().add(row.stored_folder, poster)
+                row.thumbnail_file = poster.name
+                poster.parent.rmdir()
+            if row.is_hidden != was_hidden:
+                relocate_on_commit(video=row)
+            row.save()
+    return _refreshed(video, row)
+
+
+def toggle_publish(*, video: Video) -> Video:
+    """Publish what is not, hide what is; every address handed out before stops working."""
+    with transaction.atomic():
+        published = not _locked(video).is_published
+        return set_published(video=video, published=published)
+
+
+def set_published(*, video: Video, published: bool) -> Video:
+    """Publish or hide a video."""
+    return update_video(video=video, changes={"is_published": published})
+
+
+def delete_video(*, video: Video) -> None:
+    """Delete a video; its files follow through the queue."""
+    with transaction.atomic():
+        row = _locked(video)
+        for folder in {row.stored_folder, row.folder}:
+            discard_on_commit(folder)
+        row.delete()
+
+
+def _locked(video: Video) -> Video:
+    """Return the row as it is now, locked: a change must not undo another's. 404 when deleted."""
+    row: Video | None = Video.objects.select_for_update(of=("self",)).filter(pk=video.pk).first()
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _refreshed(video: Video, row: Video) -> Video:
+    """Return the new row with what the query had added to the old one."""
+    row.user = video.user
+    row.pending_views = getattr(video, "pending_views", 0)  # type: ignore[attr-defined]
+    return row

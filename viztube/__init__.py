@@ -1,0 +1,3 @@
+"""VizTube: a video-sharing backend for one small machine."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""How this API speaks: envelope, errors, pagination, field names, permissions, OpenAPI."""

@@ -1,0 +1,257 @@
+"""Errors and their codes; one handler gives every failure the same shape.
+
+An error body is ``{statusCode, data: null, message, success: false, errors, code, details,
+requestId}``: ``errors`` is a flat list of sentences for people, ``details`` the same by field for
+programs. A library's own wording never reaches a client.
+"""
+
+import errno
+import logging
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core import exceptions as django_exceptions
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.signals import got_request_exception
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, UnreadablePostError
+from rest_framework import exceptions, status
+from rest_framework.exceptions import APIException, ErrorDetail
+from rest_framework.response import Response
+
+from viztube.api.names import camelize
+from viztube.api.requests import request_id
+
+logger = logging.getLogger(__name__)
+
+Details = dict[str, list[dict[str, str]]]
+
+
+class ApiError(APIException):
+    """A failure that a client can act on: a status, a stable code, a sentence, extra headers."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "invalid"
+    default_detail = "The request is not valid."
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, message: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, code)
+        self.message = str(message or self.default_detail)
+        self.code = code or self.default_code
+        self.details: Details = {}
+
+
+class FieldError(ApiError):
+    """A failure that belongs to one field of the request."""
+
+    def __init__(self, field: str, message: str, code: str = "invalid") -> None:
+        super().__init__(f"{field}: {message}")
+        self.details = {field: [{"code": code, "message": message}]}
+
+
+class NotAuthenticated(ApiError):
+    """No credentials, or ones that do not count; says which in its code."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "not_authenticated"
+    default_detail = "Sign in to do this."
+    headers = {"WWW-Authenticate": 'Bearer realm="api"'}
+
+
+class Conflict(ApiError):
+    """The request is valid but what it asks for is taken."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+    default_detail = "This conflicts with something that already exists."
+
+    def __init__(self, message: str | None = None, field: str | None = None) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        if field:
+            self.details = {field: [{"code": "unique", "message": str(message)}]}
+
+
+class TooLarge(ApiError):
+    """The body, or a file in it, is over its limit."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = "The request body is too large."
+
+
+class UnsupportedMedia(ApiError):
+    """A body or a file of a type that is not accepted."""
+
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    default_code = "unsupported_media"
+    default_detail = "This type of content is not accepted."
+
+    def __init__(self, message: str | None = None, field: str | None = None) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        if field:
+            self.details = {field: [{"code": "unsupported_media", "message": str(message)}]}
+
+
+class Unavailable(ApiError):
+    """Something this service depends on is away for the moment."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = "The service is not available right now. Try again in a few seconds."
+    headers = {"Retry-After": "5"}
+
+
+class ServerError(ApiError):
+    """A fault of ours; the request id is what support needs."""
+
+    status_code = status.HTTP_500_INTERNAL_SERVER_ERROR
+    default_code = "server_error"
+    default_detail = "Something went wrong on our side. Quote the requestId when you report it."
+
+
+class Suspended(ApiError):
+    """The account may not sign in for a while; told only to who knows the password."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_code = "suspended"
+    default_detail = "This account is suspended."
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"This account is suspended until {until:%Y-%m-%d %H:%M} UTC.")
+        self.details = {"until": [{"code": "suspended", "message": until.isoformat()}]}
+
+
+def error_payload(
+    status_code: int, code: str, message: str, details: Details | None = None
+) -> dict[str, Any]:
+    """Return the body of an error answer."""
+    details = details or {}
+    return {
+        "statusCode": status_code,
+        "data": None,
+        "message": message,
+        "success": False,
+        "errors": [
+            item["message"] if field == "nonFieldErrors" else f"{field}: {item['message']}"
+            for field, items in details.items()
+            for item in items
+        ],
+        "code": code,
+        "details": details,
+        "requestId": request_id(),
+    }
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Answer any exception of an API view in the envelope (DRF's ``EXCEPTION_HANDLER``)."""
+    failure = as_api_error(error)
+    if isinstance(failure, ServerError):
+        logger.error("Unhandled error in an API view", exc_info=error)
+        got_request_exception.send(sender=None, request=context.get("request"))
+    elif isinstance(failure, Unavailable):
+        logger.warning("A dependency is away: %s", error)
+    response = Response(
+        error_payload(failure.status_code, failure.code, failure.message, failure.details),
+        status=failure.status_code,
+    )
+    for name, value in failure.headers.items():
+        response[name] = value
+    return response
+
+
+def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911 - one line a kind of failure
+    """Map any exception to what a client is told about it."""
+    match error:
+        case ApiError():
+            return error
+        case exceptions.ValidationError():
+            return _validation_error(error)
+        case exceptions.ParseError():
+            return ApiError("The body could not be read: check its format and Content-Type.")
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return NotAuthenticated()
+        case exceptions.PermissionDenied() | django_exceptions.PermissionDenied():
+            return _simple(403, "permission_denied", "You may not do this.")
+        case exceptions.NotFound() | Http404():
+            return not_found()
+        case exceptions.MethodNotAllowed():
+            return _simple(405, "method_not_allowed", "This address does not take that method.")
+        case exceptions.UnsupportedMediaType():
+            return UnsupportedMedia("Send JSON, a form or multipart form data.")
+        case exceptions.Throttled():
+            return _throttled(error)
+        case RequestDataTooBig() | TooManyFieldsSent() | TooManyFilesSent():
+            return TooLarge()
+        case UnreadablePostError() | django_exceptions.SuspiciousOperation() | DataError():
+            return ApiError()
+        case IntegrityError():
+            return _integrity_error(error)
+        case OperationalError() | InterfaceError():
+            return Unavailable()
+        case OSError(errno=errno.ENOSPC):
+            return Unavailable("There is no room for this right now. Try again later.")
+        case _:
+            return ServerError()
+
+
+def not_found(message: str = "There is nothing here, or you may not see it.") -> ApiError:
+    """Return the 404 that also stands for what the caller may not know exists."""
+    return _simple(404, "not_found", message)
+
+
+def _simple(status_code: int, code: str, message: str) -> ApiError:
+    error = ApiError(message, code)
+    error.status_code = status_code
+    return error
+
+
+def _throttled(error: exceptions.Throttled) -> ApiError:
+    failure = _simple(429, "throttled", "Too many requests. Try again later.")
+    wait = getattr(error, "wait", None)
+    failure.headers = {"Retry-After": str(int(wait) + 1)} if wait else {}
+    return failure
+
+
+def _validation_error(error: exceptions.ValidationError) -> ApiError:
+    """Flatten DRF's nested detail; only-unique failures are a conflict (409), not a mistake."""
+    details: Details = {}
+    _collect(error.detail, "", details)
+    codes = {item["code"] for items in details.values() for item in items}
+    failure: ApiError = Conflict() if codes == {"unique"} else ApiError()
+    failure.details = details
+    lines = error_payload(0, "", "", details)["errors"]
+    failure.message = lines[0] if lines else failure.message
+    return failure
+
+
+def _collect(detail: Any, field: str, into: Details) -> None:
+    if isinstance(detail, Mapping):
+        for name, value in detail.items():
+            _collect(value, f"{field}.{name}" if field else str(name), into)
+    elif isinstance(detail, (list, tuple)):
+        for value in detail:
+            _collect(value, field, into)
+    else:
+        code = detail.code if isinstance(detail, ErrorDetail) else "invalid"
+        into.setdefault(field or "nonFieldErrors", []).append(
+            {"code": str(code), "message": str(detail)}
+        )
+
+
+def _integrity_error(error: IntegrityError) -> ApiError:
+    """Say what a constraint refused: the last word when two requests race past the serializers.
+
+    SQLSTATE: 23505 unique, 23503 foreign key, the others (check, not null) are bad input.
+    """
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None)
+    if state == "23505":
+        found = re.search(r"Key \((\w+)\)=", getattr(cause.diag, "message_detail", "") or "")  # type: ignore[union-attr]
+        return Conflict("is already taken", camelize(found[1])) if found else Conflict()
+    if state == "23503":
+        return not_found()
+    logger.warning("A constraint refused a write that validation let through: %s", error)
+    return ApiError()

@@ -1,0 +1,25 @@
+"""Query parameters of lists: django-filter, with errors and NUL bytes handled."""
+
+from typing import Any
+
+from django.core.validators import ProhibitNullCharactersValidator
+from django_filters import rest_framework as filters
+
+from viztube.api.names import camelize
+
+
+class FilterSet(filters.FilterSet):  # type: ignore[misc]
+    """A FilterSet whose parameters are camelCase and refuse NUL bytes (PostgreSQL cannot hold any)."""
+
+    @classmethod
+    def get_filters(cls) -> Any:
+        """Return the filters under their names on the wire."""
+        return {camelize(name): one for name, one in super().get_filters().items()}
+
+
+class TextFilter(filters.CharFilter):  # type: ignore[misc]
+    """A text parameter that PostgreSQL can be asked about."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("validators", [ProhibitNullCharactersValidator()])
+        super().__init__(*args, **kwargs)

@@ -1,0 +1,98 @@
+"""Middleware: request ids, optional trailing slashes, and errors that no API view answered."""
+
+import logging
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+from viztube.api.errors import error_payload
+from viztube.api.renderers import dumps
+from viztube.api.requests import request_id, set_request_id
+
+API_PREFIX = "/api/"
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+_STATUS_ERRORS = {
+    400: ("invalid", "The request is not valid."),
+    401: ("not_authenticated", "Sign in to do this."),
+    403: ("permission_denied", "You may not do this."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    413: ("too_large", "The request body is too large."),
+    503: ("unavailable", "The service is not available right now. Try again in a few seconds."),
+}
+_SERVER_ERROR = (
+    "server_error",
+    "Something went wrong on our side. Quote the requestId when you report it.",
+)
+
+
+class RequestIdMiddleware:
+    """Give every request an id: the caller's X-Request-ID when it is sane, else a new one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        set_request_id(given if _SAFE_ID.fullmatch(given) else uuid4().hex)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id()
+        return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Put the request id into every log record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id() or "-"
+        return True
+
+
+class ErrorEnvelopeMiddleware:
+    """Give errors below ``/api/`` that no API view answered the same shape.
+
+    Unknown addresses, refused hosts and faults in other middleware are answered by Django itself,
+    as HTML and with a traceback while DEBUG is on. Clients of an API expect neither.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or not request.path.startswith(API_PREFIX):
+            return response
+        if response.headers.get("Content-Type", "").startswith("application/json"):
+            return response
+        code, message = _STATUS_ERRORS.get(
+            response.status_code, ("invalid", "The request is not valid.")
+        )
+        if response.status_code >= 500 and response.status_code != 503:
+            code, message = _SERVER_ERROR
+        answer = HttpResponse(
+            dumps(error_payload(response.status_code, code, message)),
+            status=response.status_code,
+            content_type="application/json",
+        )
+        for name in ("Allow", "Retry-After", "Vary"):
+            if name in response:
+                answer[name] = response[name]
+        return answer
+
+
+class TrailingSlashMiddleware:
+    """Make ``/api/v2/videos/`` and ``/api/v2/videos`` one address, without a redirect."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(API_PREFIX) and request.path_info.endswith("/"):
+            request.path_info = request.path_info[:-1]
+            request.path = request.path[:-1]
+        return self.get_response(request)

@@ -1,0 +1,26 @@
+"""What is known about the request at hand: its id and the client's address."""
+
+from contextvars import ContextVar
+from typing import Any
+
+from rest_framework.throttling import BaseThrottle
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def request_id() -> str:
+    """Return the id of the request being served, "" outside of one."""
+    return _request_id.get()
+
+
+def set_request_id(value: str) -> None:
+    """Remember the id for everything that runs for this request."""
+    _request_id.set(value)
+
+
+def client_address(request: Any) -> str | None:
+    """Return the client's IP address, from X-Forwarded-For only as far as proxies are trusted.
+
+    DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting.
+    """
+    return BaseThrottle().get_ident(request) or None

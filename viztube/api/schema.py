@@ -1,0 +1,110 @@
+"""OpenAPI: what is documented is what is sent, envelope, pages and errors included."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from rest_framework.permissions import AllowAny
+
+from viztube.api.shapes import ERROR_SCHEMA, PAGINATION_SCHEMA
+
+_ERROR_TEXTS = {
+    "400": "Something in the request is not valid; `errors` and `details` say what.",
+    "401": "Not signed in, or the token does not count; `code` says which.",
+    "403": "Signed in, but this may not be done.",
+    "404": "There is nothing here, or the caller may not see it.",
+    "409": "Taken by something that already exists.",
+    "413": "The body, or a file in it, is over its limit.",
+    "415": "A type of content that is not accepted.",
+    "429": "Too many requests; Retry-After says when to try again.",
+    "500": "A fault on our side.",
+    "503": "A dependency is away for the moment.",
+}
+
+
+class EnvelopeSchema(AutoSchema):
+    """drf-spectacular's schema of a view, with what our answers have around their data."""
+
+    # Methods that take a body can be refused for its form or content.
+    _BODY_METHODS: ClassVar[set[str]] = {"POST", "PUT", "PATCH"}
+
+    def get_tags(self) -> list[str]:
+        """Group calls by the first word after ``/api/v2/``."""
+        return [self.path.removeprefix("/api/v2/").split("/")[0]]
+
+    def _get_response_bodies(self, direction: str = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        error = {
+            "content": {"application/json": {"schema": self._component("Error", ERROR_SCHEMA)}}
+        }
+        for status in self._error_statuses():
+            bodies[status] = {**error, "description": _ERROR_TEXTS[status]}
+        return bodies
+
+    def _get_response_for_code(
+        self,
+        serializer: Any,
+        status_code: Any,
+        media_types: Any = None,
+        direction: str = "response",
+    ) -> Any:
+        response = super()._get_response_for_code(serializer, status_code, media_types, direction)
+        for content in response.get("content", {}).values():
+            content["schema"] = self._envelope(content["schema"], int(status_code))
+        return response
+
+    def _envelope(self, data: Any, status_code: int) -> dict[str, Any]:
+        """Return the schema of a success answer around its data."""
+        properties = {
+            "statusCode": {"const": status_code},
+            "data": data,
+            "message": {"type": "string"},
+            "success": {"const": True},
+        }
+        required = list(properties)
+        if self._is_list_view() and data.get("type") == "array":
+            properties["pagination"] = self._component("Pagination", PAGINATION_SCHEMA)
+            required.append("pagination")
+        return {"type": "object", "required": required, "properties": properties}
+
+    def _error_statuses(self) -> list[str]:
+        statuses = {"400", "404", "429", "500", "503"}
+        if self.view.authentication_classes or not self._is_public():
+            statuses.add("401")
+        if not self._is_public():
+            statuses.add("403")
+        if self.method in self._BODY_METHODS:
+            statuses |= {"409", "413", "415"}
+        statuses |= getattr(self.view, "extra_error_statuses", {}).get(self.view.action, set())
+        return sorted(statuses)
+
+    def _is_public(self) -> bool:
+        return all(isinstance(one, AllowAny) for one in self.view.get_permissions())
+
+    def _component(self, name: str, schema: dict[str, Any]) -> Any:
+        component = ResolvedComponent(
+            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
+        )
+        self.registry.register_on_missing(component)
+        return component.ref
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How callers authenticate: the cookie that login sets, or a bearer token."""
+
+    target_class = "users.authentication.TokenAuthentication"
+    name = ["cookieAuth", "bearerAuth"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        """Return both ways; either is enough."""
+        from django.conf import settings
+
+        return [
+            {"type": "apiKey", "in": "cookie", "name": settings.ACCESS_COOKIE},
+            {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        ]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """Return the alternatives."""
+        return [{"cookieAuth": []}, {"bearerAuth": []}]

@@ -1,0 +1,79 @@
+"""JSON schemas of what surrounds every answer: errors and pages."""
+
+from typing import Any
+
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": [
+        "statusCode",
+        "data",
+        "message",
+        "success",
+        "errors",
+        "code",
+        "details",
+        "requestId",
+    ],
+    "properties": {
+        "statusCode": {"type": "integer"},
+        "data": {"type": "null"},
+        "message": {"type": "string", "description": "What a person can act on."},
+        "success": {"const": False},
+        "errors": {"type": "array", "items": {"type": "string"}},
+        "code": {
+            "enum": [
+                "invalid",
+                "not_authenticated",
+                "token_expired",
+                "token_invalid",
+                "invalid_credentials",
+                "permission_denied",
+                "cross_site",
+                "suspended",
+                "not_found",
+                "method_not_allowed",
+                "conflict",
+                "too_large",
+                "unsupported_media",
+                "throttled",
+                "server_error",
+                "unavailable",
+            ]
+        },
+        "details": {
+            "type": "object",
+            "description": "The same by field, for programs.",
+            "additionalProperties": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["code", "message"],
+                    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                },
+            },
+        },
+        "requestId": {"type": "string"},
+    },
+}
+
+PAGINATION_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": [
+        "page",
+        "limit",
+        "totalDocs",
+        "totalPages",
+        "hasNextPage",
+        "hasPrevPage",
+        "nextCursor",
+    ],
+    "properties": {
+        "page": {"type": "integer", "minimum": 1},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 100},
+        "totalDocs": {"type": "integer", "description": "Exact up to 10,000, then an estimate."},
+        "totalPages": {"type": "integer"},
+        "hasNextPage": {"type": "boolean"},
+        "hasPrevPage": {"type": "boolean"},
+        "nextCursor": {"type": ["string", "null"]},
+    },
+}

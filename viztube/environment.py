@@ -1,0 +1,143 @@
+"""Strict reading of the process environment.
+
+Every method either returns a parsed value or raises ``ImproperlyConfigured`` with one sentence that
+says what to set. A value may also come from a file named by ``<NAME>_FILE`` (Docker secrets). An
+empty value counts as not set, because Compose passes empty strings for what is missing.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+MIN_SECRET_BYTES = 32
+# .env.example fills its secrets with text that starts like this, so that a copied file is refused.
+EXAMPLE_SECRET_PREFIX = "replace-me"
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+class Environment:
+    """Typed access to environment variables."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._env = environ.FileAwareEnv()
+        self._env.ENVIRON = environ.FileAwareMapping(env=dict(variables))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a variable without surrounding white space; required when there is no default."""
+        try:
+            value = str(self._env.ENVIRON.get(name, "")).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(
+                f"{name}_FILE names a file that cannot be read: check its path and permissions."
+            ) from error
+        if value:
+            return value
+        if default is None:
+            raise ImproperlyConfigured(f"{name} is not set: set it, or {name}_FILE.")
+        return default
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a yes/no variable; anything but the usual spellings is refused."""
+        value = self.text(name, "1" if default else "0").lower()
+        if value in _TRUE:
+            return True
+        if value in _FALSE:
+            return False
+        raise ImproperlyConfigured(f"{name} must be 1 or 0 (or true or false).")
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        """Return a whole number within bounds, both included."""
+        value = self.text(name, str(default))
+        try:
+            number = int(value)
+        except ValueError:
+            number = minimum - 1
+        if not minimum <= number <= maximum:
+            raise ImproperlyConfigured(
+                f"{name} must be a whole number from {minimum} to {maximum}."
+            )
+        return number
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        """Return one of the allowed words, in any case."""
+        value = self.text(name, default).upper()
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
+        return value
+
+    def secret(self, name: str, default: str | None = None) -> str:
+        """Return a secret of at least 32 bytes that is not the example's."""
+        value = self.text(name, default)
+        advice = f"set {name} to the output of `openssl rand -base64 48`."
+        if value.lower().startswith(EXAMPLE_SECRET_PREFIX):
+            raise ImproperlyConfigured(f"{name} is still the example's: {advice}")
+        if len(value.encode()) < MIN_SECRET_BYTES or len(set(value)) < 8:
+            raise ImproperlyConfigured(
+                f"{name} is too weak (under {MIN_SECRET_BYTES} bytes or repetitive): {advice}"
+            )
+        return value
+
+    def origin(self, name: str, default: str | None = None) -> str:
+        """Return ``scheme://host[:port]`` in lower case, without a path."""
+        value = self.text(name, default).rstrip("/").lower()
+        if not is_origin(value):
+            raise ImproperlyConfigured(
+                f"{name} must be a scheme and a host without a path, like https://videos.example."
+            )
+        return value
+
+    def origins(self, name: str) -> list[str]:
+        """Return a comma-separated list of origins, or ``["*"]``; empty when not set."""
+        values = [part.strip().rstrip("/") for part in self.text(name, "").split(",")]
+        values = [value for value in values if value]
+        if values != ["*"] and not all(is_origin(value) for value in values):
+            raise ImproperlyConfigured(
+                f"{name} must be origins separated by commas, like https://app.example, or *."
+            )
+        return values
+
+    def path(self, name: str, default: Path) -> Path:
+        """Return an absolute path."""
+        return Path(self.text(name, str(default))).expanduser().absolute()
+
+    def database(self, name: str) -> dict[str, Any]:
+        """Return Django's database settings for a ``postgres://`` address."""
+        value = self.text(name)
+        problem = f"{name} must look like postgres://user:password@host:5432/name."
+        if urlsplit(value).scheme not in {"postgres", "postgresql"}:
+            raise ImproperlyConfigured(problem)
+        try:
+            config: dict[str, Any] = dict(self._env.db_url_config(value))
+        except ValueError as error:
+            raise ImproperlyConfigured(problem) from error
+        if not config.get("NAME"):
+            raise ImproperlyConfigured(problem)
+        return config
+
+    def redis(self, name: str) -> str:
+        """Return the address of a Redis-protocol server."""
+        value = self.text(name)
+        if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+            raise ImproperlyConfigured(f"{name} must look like redis://:password@host:6379/0.")
+        return value
+
+
+def is_origin(value: str) -> bool:
+    """Tell whether a text is ``scheme://host[:port]`` for http or https and nothing more."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
+        return False
+    if any(character.isspace() for character in value) or port == 0:
+        return False
+    return not (parts.path or parts.query or parts.fragment)

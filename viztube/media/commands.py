@@ -1,0 +1,76 @@
+"""Running ffmpeg and ffprobe on files that strangers sent.
+
+Bounded in time, memory and output, at low priority, in a process group of its own that is killed as
+a whole. Arguments are lists; only server-made paths and our own constants reach them.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+# A crafted ".mp4" can be a playlist that names other files or hosts: only plain files, only these
+# containers. (ffmpeg's names; "mov" covers MP4, "matroska" covers WebM.)
+INPUT_GUARDS = (
+    "-protocol_whitelist",
+    "file",
+    "-format_whitelist",
+    "mov,matroska",
+    "-max_streams",
+    "32",
+)
+MAX_OUTPUT_FILE = 50_000_000  # bytes
+
+
+class CommandFailed(Exception):
+    """A command ended with an error or ran out of time."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(f"{program}: {reason}")
+        self.timed_out = reason == "timed out"
+
+
+def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:
+    """Run a command and return what it printed.
+
+    ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. Raises
+    CommandFailed; a program that is not installed raises FileNotFoundError.
+    """
+    process = subprocess.Popen(  # noqa: S603 - an argv list, no shell
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        _limit(process.pid, memory)
+        output, complaint = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise CommandFailed(argv[0], "timed out") from None
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode != 0:
+        raise CommandFailed(argv[0], complaint[-500:].decode(errors="replace").strip())
+    return output
+
+
+def _limit(pid: int, memory: int) -> None:
+    """Lower a child's priority and bound it.
+
+    From outside, because code between fork and exec is not safe in a threaded server; the few
+    milliseconds before it do no harm.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, 10)
+        if sys.platform == "linux":
+            import resource
+
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (MAX_OUTPUT_FILE, MAX_OUTPUT_FILE))
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    except ProcessLookupError:
+        return

@@ -1,0 +1,185 @@
+"""What a video file is, judged by its content, and a frame to stand for it."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from viztube.media.commands import INPUT_GUARDS, CommandFailed, run_guarded
+
+PROBE_SECONDS = 5.0
+POSTER_SECONDS = 5.0
+PROBE_MEMORY = 1 << 30
+POSTER_MEMORY = 2 << 30
+MAX_SIDE = 8192  # pixels; beyond is no video for this service
+MAX_DURATION = 24 * 3600.0  # seconds
+POSTER_SIDE = 1280
+
+# Decoders that may touch a stranger's stream: what browsers play and cameras record.
+CODECS = (
+    "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,mpeg2video,mjpeg,prores,"
+    "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,"
+    "pcm_s16le,pcm_s24le,pcm_s16be,pcm_f32le"
+)
+VIDEO_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mjpeg", "prores"}
+
+_ENTRIES = (
+    "format=format_name,duration"
+    ":stream=index,codec_type,codec_name,width,height,duration"
+    ":stream_disposition=attached_pic"
+    ":stream_side_data=rotation"
+)
+
+
+class NotAVideo(Exception):
+    """The file is not a video of a kind that is taken; the text says why, for a person."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A video file's facts: seconds, pixels as they are shown, and the extension that fits."""
+
+    duration: float
+    width: int
+    height: int
+    extension: str
+
+
+def container_extension(path: Path) -> str:
+    """Return the extension for a file's container by its first bytes; raises NotAVideo.
+
+    ISO base media (ISO/IEC 14496-12) starts with a box whose type is at byte 4; Matroska and WebM
+    start with an EBML header (RFC 8794) that names its DocType.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return "webm" if b"webm" in head else "mkv"
+    if head[4:8] == b"ftyp":
+        return "mov" if head[8:12] == b"qt  " else "mp4"
+    if head[4:8] in {b"moov", b"mdat", b"wide", b"free", b"skip"}:
+        return "mov"
+    raise NotAVideo("must be an MP4, WebM, MKV or MOV video")
+
+
+def probe(path: Path) -> VideoInfo:
+    """Return a video's facts, in at most ten seconds; raises NotAVideo."""
+    extension = container_extension(path)
+    facts = _ffprobe(path, "-show_entries", _ENTRIES, "-of", "json")
+    try:
+        report = json.loads(facts)
+    except ValueError as error:
+        raise NotAVideo("could not be read as a video") from error
+    stream = _video_stream(report)
+    width, height = int(stream.get("width") or 0), int(stream.get("height") or 0)
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise NotAVideo(f"must be at most {MAX_SIDE} pixels wide and high")
+    if _rotation(stream) % 180 == 90:
+        width, height = height, width
+    duration = _seconds(report.get("format", {}).get("duration")) or _seconds(
+        stream.get("duration")
+    )
+    if duration is None:
+        duration = _last_packet(path, int(stream["index"]))
+    if not 0 < duration <= MAX_DURATION:
+        raise NotAVideo("has no usable duration")
+    return VideoInfo(round(duration, 3), width, height, extension)
+
+
+def extract_poster(video: Path, target: Path, duration: float) -> None:
+    """Write a representative frame as JPEG, at most 1280 pixels a side; raises NotAVideo.
+
+    The frame is the most typical of fifty, a tenth into the video; a file too slow to search gives
+    its first one.
+    """
+    for start, pick in ((duration / 10, "thumbnail=50,"), (0.0, "")):
+        try:
+            _one_frame(video, target, start, pick)
+        except CommandFailed:
+            continue
+        if target.is_file() and target.stat().st_size:
+            return
+    raise NotAVideo("has no picture that can be decoded")
+
+
+def _one_frame(video: Path, target: Path, start: float, pick: str) -> None:
+    scale = (
+        f"scale=w='min({POSTER_SIDE},iw)':h='min({POSTER_SIDE},ih)'"
+        ":force_original_aspect_ratio=decrease"
+    )
+    run_guarded(
+        [
+            settings.FFMPEG,
+            *("-nostdin", "-v", "error", "-threads", "2"),
+            *INPUT_GUARDS,
+            *("-codec_whitelist", CODECS),
+            *("-ss", f"{start:.3f}", "-i", str(video)),
+            *("-map", "0:V:0", "-an", "-sn", "-dn", "-map_metadata", "-1"),
+            *("-vf", f"{pick}{scale},format=yuvj420p"),
+            *("-frames:v", "1", "-q:v", "3", "-f", "mjpeg", "-y", str(target)),
+        ],
+        timeout=POSTER_SECONDS,
+        memory=POSTER_MEMORY,
+    )
+
+
+def _ffprobe(path: Path, *arguments: str) -> bytes:
+    try:
+        return run_guarded(
+            [
+                settings.FFPROBE,
+                *("-v", "error"),
+                *INPUT_GUARDS,
+                *("-codec_whitelist", CODECS),
+                *arguments,
+                *("-i", str(path)),
+            ],
+            timeout=PROBE_SECONDS,
+            memory=PROBE_MEMORY,
+        )
+    except CommandFailed as error:
+        raise NotAVideo("could not be read as a video") from error
+
+
+def _video_stream(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the first stream of moving pictures (cover art of a song is not one)."""
+    for stream in report.get("streams", []):
+        if stream.get("codec_type") == "video" and not stream.get("disposition", {}).get(
+            "attached_pic"
+        ):
+            if stream.get("codec_name") not in VIDEO_CODECS:
+                raise NotAVideo("is encoded in a way that is not supported")
+            return dict(stream)
+    raise NotAVideo("has no video track")
+
+
+def _rotation(stream: dict[str, Any]) -> int:
+    for side_data in stream.get("side_data_list", []):
+        if "rotation" in side_data:
+            return int(side_data["rotation"])
+    return 0
+
+
+def _seconds(text: Any) -> float | None:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def _last_packet(path: Path, index: int) -> float:
+    """Return where the last packet ends: files that browsers record carry no duration."""
+    lines = _ffprobe(
+        path,
+        *("-select_streams", str(index), "-show_entries", "packet=pts_time,duration_time"),
+        *("-of", "csv=p=0"),
+    ).split()
+    end = 0.0
+    for line in lines:
+        start, _, length = line.decode(errors="replace").partition(",")
+        end = max(end, (_seconds(start) or 0.0) + (_seconds(length.strip(",")) or 0.0))
+    return end

@@ -1,0 +1,27 @@
+"""Queues of jobs and how they retry."""
+
+from django.conf import settings
+from procrastinate import BaseRetryStrategy, RetryDecision
+from procrastinate.jobs import Job
+
+DEFAULT_QUEUE = "default"
+# Jobs that need this machine's disk: with more machines, each has its own.
+DISK_QUEUE = f"disk-{settings.MACHINE_NAME}"
+
+MAX_WAIT = 3600  # seconds
+
+
+class Backoff(BaseRetryStrategy):
+    """Retry after 5, 10, 20, ... seconds, at most an hour apart; then the job is ``failed``.
+
+    ``attempts`` counts executions in all. Staff see failed jobs in admin and can retry them.
+    """
+
+    def __init__(self, attempts: int) -> None:
+        self.attempts = attempts
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Return when to try again, None to give up (job.attempts starts at 0)."""
+        if job.attempts + 1 >= self.attempts:
+            return None
+        return RetryDecision(retry_in={"seconds": min(5 * 2 ** min(job.attempts, 12), MAX_WAIT)})

@@ -1,0 +1,50 @@
+"""Jobs on files. They run on the machine whose disk holds them."""
+
+import shutil
+import time
+from pathlib import Path
+
+from django.conf import settings
+from procrastinate.contrib.django import app
+
+from viztube.media.backends import FolderMissing, media
+from viztube.media.paths import INCOMING, TRASH
+from viztube.media.queues import DISK_QUEUE, Backoff
+
+DAY = 24 * 3600
+# A file still being received is young; a folder may wait for a job that a full disk holds up.
+STALE_FILE_AGE = DAY
+STALE_FOLDER_AGE = 7 * DAY
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
+def delete_folder(folder: str) -> None:
+    """Remove a folder whose row is gone; tried for more than a day before staff is asked."""
+    media().delete(folder)
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
+def place_folder(source: str, target: str) -> None:
+    """Finish moving a folder that the request was to move itself; most often that is done."""
+    try:
+        media().move(source, target)
+    except FolderMissing:
+        return  # moved, and deleted or replaced since
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queue=DISK_QUEUE, queueing_lock="prune_incoming")
+def prune_incoming(timestamp: int) -> None:
+    """Delete what killed processes left in ``incoming/`` and ``trash/``."""
+    now = time.time()
+    for area in (INCOMING, TRASH):
+        root = Path(settings.MEDIA_ROOT) / area
+        for entry in root.iterdir() if root.is_dir() else ():
+            try:
+                age = now - entry.stat().st_mtime
+                if entry.is_dir() and age > STALE_FOLDER_AGE:
+                    shutil.rmtree(entry)
+                elif entry.is_file() and age > STALE_FILE_AGE:
+                    entry.unlink()
+            except FileNotFoundError:
+                continue  # finished or deleted by someone else meanwhile

@@ -1,0 +1,103 @@
+"""Receiving files: bounded while they arrive, kept in a working folder until they are whole."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+
+from viztube.api.errors import TooLarge
+from viztube.media.paths import INCOMING
+
+VIDEO_BYTES = 100_000_000
+IMAGE_BYTES = 10_000_000
+# What multipart adds around its parts: boundaries, headers and the text fields.
+FORM_BYTES = 200_000
+FILE_LIMITS = {"videoFile": VIDEO_BYTES}
+
+
+class ReceivedFile(TemporaryUploadedFile):
+    """An uploaded file on disk, deleted when it is closed unless it was moved.
+
+    Its client's name is never used: names of any kind and length are fine.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
+        file = NamedTemporaryFile(dir=settings.MEDIA_INCOMING, suffix=".upload")
+        UploadedFile.__init__(self, file, "upload", content_type, 0)
+
+
+class LimitedUploadHandler(FileUploadHandler):
+    """Write each uploaded file to disk below the media root, up to the limit of its field.
+
+    Nothing of a file stays in memory, and storing it later is a rename.
+    """
+
+    chunk_size = 256 * 1024
+
+    def __init__(self, request: Any = None) -> None:
+        super().__init__(request)
+        self.file: ReceivedFile | None = None
+        self.limit = 0
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Start a file."""
+        super().new_file(*args, **kwargs)
+        self.limit = FILE_LIMITS.get(self.field_name or "", IMAGE_BYTES)
+        self.file = ReceivedFile(self.content_type or "")
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Append; raises TooLarge (413) as soon as the limit is passed."""
+        if start + len(raw_data) > self.limit:
+            raise TooLarge(f"{self.field_name}: may have at most {self.limit:,} bytes")
+        assert self.file is not None
+        self.file.write(raw_data)
+
+    def file_complete(self, file_size: int) -> UploadedFile | None:
+        """Hand the finished file over; it is deleted with the request unless it is moved."""
+        file, self.file = self.file, None
+        assert file is not None
+        file.seek(0)
+        file.size = file_size
+        return file
+
+    def upload_interrupted(self) -> None:
+        """Delete what was received of the current file."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+class WorkingFolder:
+    """A folder below ``incoming/`` in which the files of one upload are put together."""
+
+    def __init__(self) -> None:
+        self.name = f"{INCOMING}/{secrets.token_hex(16)}"
+        self.path = Path(settings.MEDIA_ROOT) / self.name
+
+    def take(self, upload: UploadedFile, name: str) -> Path:
+        """Move an uploaded file in, by rename."""
+        target = self.path / name
+        Path(upload.temporary_file_path()).rename(target)  # type: ignore[attr-defined]
+        target.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+        upload.close()
+        return target
+
+
+@contextmanager
+def working_folder() -> Iterator[WorkingFolder]:
+    """Make a working folder; whatever fails inside, nothing of it stays."""
+    folder = WorkingFolder()
+    folder.path.mkdir(parents=True)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise

@@ -1,0 +1,1 @@
+"""``python -m viztube.ops.dev``: the development service, and the servers that tests need."""

@@ -1,0 +1,76 @@
+"""``manage.py worker``: run background jobs."""
+
+import asyncio
+import os
+import signal
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from procrastinate.contrib.django import app
+
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE
+
+GRACE_SECONDS = 60.0
+
+
+class Command(BaseCommand):
+    """Runs the queues of this machine until SIGTERM or SIGINT; running jobs may finish first."""
+
+    help = (
+        "Run background jobs until it is stopped: the shared queue and the one for this machine's "
+        "disk (MACHINE_NAME). Stopping waits for running jobs; what is cut off is run again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--concurrency", type=int, default=2, help="How many jobs at once (default 2)."
+        )
+        parser.add_argument(
+            "--once", action="store_true", help="Run the jobs that are waiting, then stop."
+        )
+        parser.add_argument(
+            "--reload", action="store_true", help="Start anew when the code changes (development)."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until stopped."""
+        changed: list[str] = []
+        if options["reload"]:
+            _watch_code(changed)
+        queues = [DEFAULT_QUEUE, DISK_QUEUE]
+        self.stdout.write(f"Running jobs of the queues {' and '.join(queues)}.")
+        asyncio.run(_run(queues, options["concurrency"], wait=not options["once"]))
+        if changed:
+            self.stdout.write(f"{changed[0]} changed: starting anew.")
+            self.stdout.flush()
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+
+
+async def _run(queues: list[str], concurrency: int, *, wait: bool) -> None:
+    """Run jobs over a connection of the worker's own.
+
+    The app itself keeps Django's, so that a job that enqueues another does it in its transaction.
+    """
+    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    async with worker_app.open_async():
+        await worker_app.run_worker_async(
+            queues=queues,
+            concurrency=concurrency,
+            wait=wait,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+        )
+
+
+def _watch_code(changed: list[str]) -> None:
+    """Ask this process to stop when a module changes, and note which; gunicorn's own watcher."""
+    from gunicorn.reloader import Reloader
+
+    def stop(filename: str) -> None:
+        if not changed:
+            changed.append(filename)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    Reloader(callback=stop).start()

@@ -1,0 +1,24 @@
+"""Jobs that look after jobs."""
+
+from procrastinate.contrib.django import app
+
+from viztube.media.queues import DEFAULT_QUEUE
+
+STALLED_AFTER = 60  # seconds without a sign of life from the job's worker
+KEEP_FINISHED_HOURS = 24 * 7
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue=DEFAULT_QUEUE, queueing_lock="reap_stalled_jobs")
+async def reap_stalled_jobs(timestamp: int) -> None:
+    """Put jobs back whose worker died, every minute: all jobs are safe to repeat."""
+    manager = app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
+        await manager.retry_job(job)
+
+
+@app.periodic(cron="29 4 * * *")
+@app.task(queue=DEFAULT_QUEUE, queueing_lock="delete_finished_jobs")
+async def delete_finished_jobs(timestamp: int) -> None:
+    """Forget jobs that succeeded a week ago; failed ones stay until staff dealt with them."""
+    await app.job_manager.delete_old_jobs(nb_hours=KEEP_FINISHED_HOURS)

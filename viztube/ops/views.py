@@ -1,0 +1,57 @@
+"""Health for machines and a landing page for people."""
+
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from redis.exceptions import RedisError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from viztube import __version__
+from viztube.api.errors import Unavailable
+from viztube.api.responses import ok
+
+
+def database_answers() -> bool:
+    """Tell whether PostgreSQL answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def cache_answers() -> bool:
+    """Tell whether Valkey answers; the service goes on without it."""
+    try:
+        cache.get("health")
+    except (RedisError, OSError):
+        return False
+    return True
+
+
+class HealthViewSet(ViewSet):
+    """Whether this service can work."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses={200: str})
+    def list(self, request: Request) -> Response:
+        """Answer 200, or 503 when the database is away."""
+        if not database_answers():
+            raise Unavailable("The database is away.")
+        return ok("Health check passed!", "Health check passed!")
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """Show name, version, health and where the documentation is."""
+    checks = {"Database": database_answers(), "Cache": cache_answers()}
+    return render(request, "landing.html", {"version": __version__, "checks": checks})

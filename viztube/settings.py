@@ -1,0 +1,291 @@
+"""Settings, read strictly from the environment; a bad value stops the start with one sentence.
+
+What each variable means is listed in ``.env.example``. Variables come from the process, then from a
+``.env`` file beside ``manage.py``; while developing also from what ``make run`` left in its data
+folder, so that ``manage.py`` in a second terminal talks to the same servers.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from viztube.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def read_environment() -> Environment:
+    """Return the variables of this process, completed from files that exist."""
+    environ.Env.read_env(BASE_DIR / ".env")
+    env = Environment(os.environ)
+    data_dir = env.path("DATA_DIR", BASE_DIR / ".data")
+    if env.flag("DEBUG", default=False):
+        environ.Env.read_env(data_dir / "development.env")
+    return Environment(os.environ)
+
+
+env = read_environment()
+
+DEBUG = env.flag("DEBUG", default=False)
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / ".data")
+
+# In development a missing key is made up for this process; `make run` keeps lasting ones.
+SECRET_KEY = env.secret("SECRET_KEY", get_random_secret_key() if DEBUG else None)
+JWT_SIGNING_KEY = env.secret("JWT_SIGNING_KEY", get_random_secret_key() if DEBUG else None)
+
+# The one place that says how the world reaches this service.
+PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8000" if DEBUG else None)
+_public = urlsplit(PUBLIC_URL)
+HTTPS = _public.scheme == "https"
+# Loopback names are for health checks on the machine itself; no address is built from Host.
+ALLOWED_HOSTS = [str(_public.hostname), "localhost", "127.0.0.1", "[::1]"]
+
+# How many proxies stand in front and may say who the client is.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 1 if HTTPS else 0, minimum=0, maximum=5)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
+    "viztube.media",
+    "users",
+    "videos",
+    "social",
+    "dashboard",
+    "viztube.ops",
+]
+
+MIDDLEWARE = [
+    "viztube.api.middleware.RequestIdMiddleware",
+    "viztube.api.middleware.ErrorEnvelopeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "viztube.api.middleware.TrailingSlashMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "viztube.urls"
+WSGI_APPLICATION = "viztube.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+try:
+    _database = env.database("DATABASE_URL")
+    REDIS_URL = env.redis("REDIS_URL")
+except ImproperlyConfigured as error:
+    if DEBUG and "is not set" in str(error):
+        raise ImproperlyConfigured(
+            "DATABASE_URL and REDIS_URL are not set: start `make run` in another terminal, which "
+            "provides both, or set them."
+        ) from error
+    raise
+
+# One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
+_pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
+if _pool_size:
+    _database.setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": _pool_size,
+        "timeout": 5,
+    }
+DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "viztube",
+        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
+    }
+}
+
+# Accounts
+AUTH_USER_MODEL = "users.User"
+PASSWORD_HASHERS = ["users.hashers.SmallArgon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "email", "fullname")},
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 8},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+REFRESH_TOKEN_LIFETIME = timedelta(days=7)
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ISSUER": "viztube",
+    "AUDIENCE": "viztube-api",
+    "USER_ID_CLAIM": "sub",
+    "UPDATE_LAST_LOGIN": False,
+}
+
+# Browsers enforce what these prefixes promise (RFC 6265bis), but only over https.
+ACCESS_COOKIE = "__Host-accessToken" if HTTPS else "accessToken"
+REFRESH_COOKIE = "__Secure-refreshToken" if HTTPS else "refreshToken"
+REFRESH_COOKIE_PATH = "/api/v2/user"
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+SECURE_SSL_REDIRECT = HTTPS
+# Asked on the machine itself, over plain http, by Docker and by the release script.
+SECURE_REDIRECT_EXEMPT = [r"^api/v2/healthcheck$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+# Subdomains and the preload list bind hosts that are not ours to decide about.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# Other sites that may call the API from a browser. "*" works, then without cookies.
+CORS_ORIGIN = env.origins("CORS_ORIGIN")
+CORS_ALLOW_ALL_ORIGINS = CORS_ORIGIN == ["*"]
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGIN
+CORS_ALLOW_CREDENTIALS = not CORS_ALLOW_ALL_ORIGINS
+CORS_URLS_REGEX = r"^/(api|media)/"
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges"]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# Files. Uploads are received below MEDIA_ROOT, so that publishing one is a rename, never a copy.
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.path("MEDIA_ROOT", DATA_DIR / "media")
+MEDIA_INCOMING = MEDIA_ROOT / "incoming"
+# nginx serves media in production.
+SERVE_MEDIA = env.flag("SERVE_MEDIA", default=DEBUG)
+FILE_UPLOAD_HANDLERS = ["viztube.media.uploads.LimitedUploadHandler"]
+FILE_UPLOAD_PERMISSIONS = 0o644
+FFMPEG = env.text("FFMPEG", "ffmpeg")
+FFPROBE = env.text("FFPROBE", "ffprobe")
+
+# Jobs that touch this machine's disk wait on a queue of this name, for a worker on this machine.
+MACHINE_NAME = env.text("MACHINE_NAME", "main")
+
+MAX_BODY_BYTES = 1_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["viztube.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "viztube.api.parsers.JSONParser",
+        "viztube.api.parsers.FormParser",
+        "viztube.api.parsers.MultiPartParser",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "viztube.api.renderers.AlwaysJSON",
+    "DEFAULT_PAGINATION_CLASS": "viztube.api.pagination.PagePagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "viztube.api.schema.EnvelopeSchema",
+    "EXCEPTION_HANDLER": "viztube.api.errors.exception_handler",
+    "NON_FIELD_ERRORS_KEY": "nonFieldErrors",
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "UNICODE_JSON": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "VizTube",
+    "DESCRIPTION": "Video sharing: accounts, uploads, playback.",
+    "VERSION": "2",
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": PUBLIC_URL}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "withCredentials": True},
+    "ENUM_NAME_OVERRIDES": {"ProcessingStatus": "videos.models.ProcessingStatus"},
+}
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "viztube.api.middleware.RequestIdFilter"}},
+    "formatters": {
+        "line": {
+            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+        }
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Every 4xx is an answer, not an event: the access log has them.
+        "django.request": {"level": "ERROR"},
+        "procrastinate": {"level": "WARNING"},
+    },
+}

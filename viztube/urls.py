@@ -1,0 +1,26 @@
+"""Every mount on one screen."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from viztube.media.paths import SERVED_PATTERN
+from viztube.media.views import serve_media
+from viztube.ops.views import HealthViewSet, landing
+
+urlpatterns = [
+    path("", landing, name="landing"),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("api/v2/healthcheck", HealthViewSet.as_view({"get": "list"}), name="healthcheck"),
+    path("api/v2/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v2/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v2/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("api/v2/", include("users.urls")),
+    path("api/v2/", include("videos.urls")),
+]
+
+if settings.SERVE_MEDIA:
+    urlpatterns.append(re_path(rf"^media/(?P<path>{SERVED_PATTERN})$", serve_media))
