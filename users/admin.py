@@ -50,7 +50,16 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     add_fieldsets: ClassVar[Any] = (
         (
             None,
-            {"fields": ("username", "email", "fullname", "usable_password", "password1", "password2")},
+            {
+                "fields": (
+                    "username",
+                    "email",
+                    "fullname",
+                    "usable_password",
+                    "password1",
+                    "password2",
+                )
+            },
         ),
     )
     actions = ("sign_out_everywhere",)

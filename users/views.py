@@ -112,19 +112,13 @@ class UserViewSet(ApiViewSet):
         clear_token_cookies(response)
         return response
 
-    @extend_schema(
-        request=serializers.ChangePasswordSerializer, responses={200: EmptySerializer}
-    )
+    @extend_schema(request=serializers.ChangePasswordSerializer, responses={200: EmptySerializer})
     @action(detail=False, methods=["post"], url_path="change-password")
     def change_password(self, request: Request) -> Response:
         """Set a new password; every other session ends."""
-        form = serializers.ChangePasswordSerializer(
-            data=request.data, context={"request": request}
-        )
+        form = serializers.ChangePasswordSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
-        accounts.change_password(
-            user=_me(request), session_id=request.auth, **form.validated_data
-        )
+        accounts.change_password(user=_me(request), session_id=request.auth, **form.validated_data)
         return ok(message="Password changed. Other devices are signed out.")
 
     @extend_schema(responses={200: serializers.UserSerializer})
@@ -150,7 +144,8 @@ class UserViewSet(ApiViewSet):
         return ok(serializers.UserSerializer(user).data, "Account updated.")
 
     @extend_schema(
-        request=serializers.AvatarSerializer, responses={200: serializers.UserSerializer}
+        request={"multipart/form-data": serializers.AvatarSerializer},
+        responses={200: serializers.UserSerializer},
     )
     @action(detail=False, methods=["patch"], url_path="update-avatar")
     def update_avatar(self, request: Request) -> Response:
@@ -158,7 +153,8 @@ class UserViewSet(ApiViewSet):
         return self._replace(request, serializers.AvatarSerializer, accounts.AVATAR)
 
     @extend_schema(
-        request=serializers.CoverImageSerializer, responses={200: serializers.UserSerializer}
+        request={"multipart/form-data": serializers.CoverImageSerializer},
+        responses={200: serializers.UserSerializer},
     )
     @action(detail=False, methods=["patch"], url_path="update-cover-image")
     def update_cover_image(self, request: Request) -> Response:

@@ -16,7 +16,15 @@ from viztube.media.backends import media
 class VideoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Videos: to find, to watch, to publish or hide. Their texts are their owners'."""
 
-    list_display = ("title", "user", "is_published", "removed_at", "duration", "views", "created_at")
+    list_display = (
+        "title",
+        "user",
+        "is_published",
+        "removed_at",
+        "duration",
+        "views",
+        "created_at",
+    )
     list_select_related = ("user",)
     list_filter = ("is_published", "processing_status", "created_at")
     search_fields = ("title", "user__username", "id")

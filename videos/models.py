@@ -98,9 +98,7 @@ class Video(models.Model):
             ),
             GinIndex(fields=["search"], name="videos_video_search"),
             # icontains compares in upper case.
-            GinIndex(
-                OpClass(Upper("title"), name="gin_trgm_ops"), name="videos_video_title_trgm"
-            ),
+            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="videos_video_title_trgm"),
             GinIndex(
                 OpClass(Upper("description"), name="gin_trgm_ops"),
                 name="videos_video_description_trgm",

@@ -78,9 +78,7 @@ class UploadSerializer(Serializer):
     """A new video, as multipart."""
 
     title = serializers.CharField(max_length=TITLE_LENGTH)
-    description = serializers.CharField(
-        max_length=DESCRIPTION_LENGTH, allow_blank=True, default=""
-    )
+    description = serializers.CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, default="")
     video_file = serializers.FileField()
     thumbnail = serializers.FileField(required=False)
     is_published = OptionalBooleanField(default=True)

@@ -62,7 +62,9 @@ class VideoViewSet(ApiViewSet):
             _require_channel(owner)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    @extend_schema(request=UploadSerializer, responses={201: UploadAnswerSerializer})
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer}, responses={201: UploadAnswerSerializer}
+    )
     def create(self, request: Request) -> Response:
         """Upload a video (multipart)."""
         form = UploadSerializer(data=request.data)

@@ -8,71 +8,165 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=viztube.api.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('username', models.CharField()),
-                ('email', models.EmailField(max_length=254)),
-                ('fullname', models.CharField(max_length=100)),
-                ('avatar', models.CharField(blank=True, default='')),
-                ('cover_image', models.CharField(blank=True, default='')),
-                ('is_staff', models.BooleanField(default=False, help_text='May sign in to this admin site.')),
-                ('is_active', models.BooleanField(default=True, help_text='An inactive person cannot sign in, and their content is hidden.')),
-                ('suspended_until', models.DateTimeField(blank=True, help_text='Until then: no sign-in, and their content is hidden.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=viztube.api.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("username", models.CharField()),
+                ("email", models.EmailField(max_length=254)),
+                ("fullname", models.CharField(max_length=100)),
+                ("avatar", models.CharField(blank=True, default="")),
+                ("cover_image", models.CharField(blank=True, default="")),
+                (
+                    "is_staff",
+                    models.BooleanField(default=False, help_text="May sign in to this admin site."),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="An inactive person cannot sign in, and their content is hidden.",
+                    ),
+                ),
+                (
+                    "suspended_until",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Until then: no sign-in, and their content is hidden.",
+                        null=True,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RefreshSession',
+            name="RefreshSession",
             fields=[
-                ('id', models.UUIDField(default=viztube.api.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('digest', models.CharField(max_length=64)),
-                ('device', models.CharField(blank=True, max_length=300)),
-                ('address', models.GenericIPAddressField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('used_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=viztube.api.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("device", models.CharField(blank=True, max_length=300)),
+                ("address", models.GenericIPAddressField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("used_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sessions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(fields=('username',), name='users_user_username_unique', violation_error_message='is already taken'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                fields=("username",),
+                name="users_user_username_unique",
+                violation_error_message="is already taken",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(fields=('email',), name='users_user_email_unique', violation_error_message='is already taken'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                fields=("email",),
+                name="users_user_email_unique",
+                violation_error_message="is already taken",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('username', django.db.models.functions.text.Lower('username')), models.Q(('username', ''), _negated=True)), name='users_user_username_lower'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("username", django.db.models.functions.text.Lower("username")),
+                    models.Q(("username", ""), _negated=True),
+                ),
+                name="users_user_username_lower",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email')), models.Q(('email', ''), _negated=True)), name='users_user_email_lower'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("email", django.db.models.functions.text.Lower("email")),
+                    models.Q(("email", ""), _negated=True),
+                ),
+                name="users_user_email_lower",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refreshsession',
-            constraint=models.CheckConstraint(condition=models.Q(('digest__regex', '^[0-9a-f]{64}$')), name='users_refreshsession_digest_sha256'),
+            model_name="refreshsession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("digest__regex", "^[0-9a-f]{64}$")),
+                name="users_refreshsession_digest_sha256",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refreshsession',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='users_refreshsession_expires_later'),
+            model_name="refreshsession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))),
+                name="users_refreshsession_expires_later",
+            ),
         ),
     ]

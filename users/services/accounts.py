@@ -77,9 +77,7 @@ def update_account(*, user: User, changes: dict[str, Any]) -> User:
     return user
 
 
-def change_password(
-    *, user: User, old_password: str, new_password: str, session_id: UUID
-) -> None:
+def change_password(*, user: User, old_password: str, new_password: str, session_id: UUID) -> None:
     """Set a new password and end every other session; raises FieldError when the old is wrong."""
     with transaction.atomic():
         locked = User.objects.select_for_update(of=("self",)).get(pk=user.pk)

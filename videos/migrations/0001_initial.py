@@ -11,7 +11,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -21,132 +20,287 @@ class Migration(migrations.Migration):
     operations = [
         TrigramExtension(),
         migrations.CreateModel(
-            name='Video',
+            name="Video",
             fields=[
-                ('id', models.UUIDField(default=viztube.api.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('title', models.TextField()),
-                ('description', models.TextField(blank=True, default='')),
-                ('duration', models.FloatField(help_text='In seconds.')),
-                ('width', models.PositiveIntegerField(help_text='In pixels, as shown.', null=True)),
-                ('height', models.PositiveIntegerField(help_text='In pixels, as shown.', null=True)),
-                ('views', models.BigIntegerField(default=0)),
-                ('is_published', models.BooleanField(default=True)),
-                ('removed_at', models.DateTimeField(blank=True, help_text='Taken down by staff.', null=True)),
-                ('processing_status', models.CharField(choices=[('PROCESSING', 'Processing'), ('COMPLETED', 'Completed'), ('FAILED', 'Failed')], default='COMPLETED')),
-                ('folder', models.CharField()),
-                ('stored_folder', models.CharField()),
-                ('video_file', models.CharField()),
-                ('thumbnail_file', models.CharField(blank=True, default='')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.CombinedSearchVector(django.contrib.postgres.search.SearchVector('title', config='english', weight='A'), '||', django.contrib.postgres.search.SearchVector('description', config='english', weight='B'), django.contrib.postgres.search.SearchConfig('english')), output_field=django.contrib.postgres.search.SearchVectorField())),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='videos', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=viztube.api.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("title", models.TextField()),
+                ("description", models.TextField(blank=True, default="")),
+                ("duration", models.FloatField(help_text="In seconds.")),
+                ("width", models.PositiveIntegerField(help_text="In pixels, as shown.", null=True)),
+                (
+                    "height",
+                    models.PositiveIntegerField(help_text="In pixels, as shown.", null=True),
+                ),
+                ("views", models.BigIntegerField(default=0)),
+                ("is_published", models.BooleanField(default=True)),
+                (
+                    "removed_at",
+                    models.DateTimeField(blank=True, help_text="Taken down by staff.", null=True),
+                ),
+                (
+                    "processing_status",
+                    models.CharField(
+                        choices=[
+                            ("PROCESSING", "Processing"),
+                            ("COMPLETED", "Completed"),
+                            ("FAILED", "Failed"),
+                        ],
+                        default="COMPLETED",
+                    ),
+                ),
+                ("folder", models.CharField()),
+                ("stored_folder", models.CharField()),
+                ("video_file", models.CharField()),
+                ("thumbnail_file", models.CharField(blank=True, default="")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.CombinedSearchVector(
+                            django.contrib.postgres.search.SearchVector(
+                                "title", config="english", weight="A"
+                            ),
+                            "||",
+                            django.contrib.postgres.search.SearchVector(
+                                "description", config="english", weight="B"
+                            ),
+                            django.contrib.postgres.search.SearchConfig("english"),
+                        ),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="videos",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DailyViews',
+            name="DailyViews",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('views', models.BigIntegerField()),
-                ('video', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='daily_views', to='videos.video')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("day", models.DateField()),
+                ("views", models.BigIntegerField()),
+                (
+                    "video",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="daily_views",
+                        to="videos.video",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ViewEvent',
+            name="ViewEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('viewed_at', models.DateTimeField(auto_now_add=True)),
-                ('video', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='videos.video')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("viewed_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "video",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="videos.video",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='WatchHistory',
+            name="WatchHistory",
             fields=[
-                ('id', models.UUIDField(default=viztube.api.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('watched_at', models.DateTimeField()),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='watch_history', to=settings.AUTH_USER_MODEL)),
-                ('video', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='videos.video')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=viztube.api.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("watched_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="watch_history",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "video",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="videos.video",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=models.Index(fields=['user', 'created_at', 'id'], name='videos_video_user'),
+            model_name="video",
+            index=models.Index(fields=["user", "created_at", "id"], name="videos_video_user"),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=models.Index(models.F('created_at'), models.F('id'), condition=models.Q(('is_published', True), ('removed_at', None)), name='videos_video_by_created_at'),
+            model_name="video",
+            index=models.Index(
+                models.F("created_at"),
+                models.F("id"),
+                condition=models.Q(("is_published", True), ("removed_at", None)),
+                name="videos_video_by_created_at",
+            ),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=models.Index(models.F('views'), models.F('id'), condition=models.Q(('is_published', True), ('removed_at', None)), name='videos_video_by_views'),
+            model_name="video",
+            index=models.Index(
+                models.F("views"),
+                models.F("id"),
+                condition=models.Q(("is_published", True), ("removed_at", None)),
+                name="videos_video_by_views",
+            ),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=models.Index(models.F('duration'), models.F('id'), condition=models.Q(('is_published', True), ('removed_at', None)), name='videos_video_by_duration'),
+            model_name="video",
+            index=models.Index(
+                models.F("duration"),
+                models.F("id"),
+                condition=models.Q(("is_published", True), ("removed_at", None)),
+                name="videos_video_by_duration",
+            ),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=models.Index(django.db.models.functions.text.Lower(django.db.models.functions.text.Left('title', 200)), models.F('id'), condition=models.Q(('is_published', True), ('removed_at', None)), name='videos_video_by_title'),
+            model_name="video",
+            index=models.Index(
+                django.db.models.functions.text.Lower(
+                    django.db.models.functions.text.Left("title", 200)
+                ),
+                models.F("id"),
+                condition=models.Q(("is_published", True), ("removed_at", None)),
+                name="videos_video_by_title",
+            ),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='videos_video_search'),
+            model_name="video",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["search"], name="videos_video_search"
+            ),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('title'), name='gin_trgm_ops'), name='videos_video_title_trgm'),
+            model_name="video",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("title"), name="gin_trgm_ops"
+                ),
+                name="videos_video_title_trgm",
+            ),
         ),
         migrations.AddIndex(
-            model_name='video',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('description'), name='gin_trgm_ops'), name='videos_video_description_trgm'),
+            model_name="video",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("description"), name="gin_trgm_ops"
+                ),
+                name="videos_video_description_trgm",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='videos_video_title_not_empty'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("title", ""), _negated=True),
+                name="videos_video_title_not_empty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('duration__gte', 0)), name='videos_video_duration'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("duration__gte", 0)), name="videos_video_duration"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('views__gte', 0)), name='videos_video_views'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("views__gte", 0)), name="videos_video_views"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('processing_status__in', ['PROCESSING', 'COMPLETED', 'FAILED'])), name='videos_video_processing_status'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("processing_status__in", ["PROCESSING", "COMPLETED", "FAILED"])
+                ),
+                name="videos_video_processing_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('folder__regex', '^[ph]/[0-9a-f]{32}$')), name='videos_video_folder'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("folder__regex", "^[ph]/[0-9a-f]{32}$")),
+                name="videos_video_folder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('stored_folder__regex', '^(p|h|incoming)/[0-9a-f]{32}$')), name='videos_video_stored_folder'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stored_folder__regex", "^(p|h|incoming)/[0-9a-f]{32}$")),
+                name="videos_video_stored_folder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.CheckConstraint(condition=models.Q(('folder__startswith', 'h/'), models.Q(('is_published', True), ('removed_at', None)), _connector='OR'), name='videos_video_hidden_in_h'),
+            model_name="video",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("folder__startswith", "h/"),
+                    models.Q(("is_published", True), ("removed_at", None)),
+                    _connector="OR",
+                ),
+                name="videos_video_hidden_in_h",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='video',
-            constraint=models.UniqueConstraint(fields=('folder',), name='videos_video_folder_unique'),
+            model_name="video",
+            constraint=models.UniqueConstraint(
+                fields=("folder",), name="videos_video_folder_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dailyviews',
-            constraint=models.UniqueConstraint(fields=('video', 'day'), name='videos_dailyviews_unique'),
+            model_name="dailyviews",
+            constraint=models.UniqueConstraint(
+                fields=("video", "day"), name="videos_dailyviews_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dailyviews',
-            constraint=models.CheckConstraint(condition=models.Q(('views__gt', 0)), name='videos_dailyviews_views'),
+            model_name="dailyviews",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("views__gt", 0)), name="videos_dailyviews_views"
+            ),
         ),
         migrations.AddIndex(
-            model_name='watchhistory',
-            index=models.Index(fields=['user', 'watched_at', 'id'], name='videos_watchhistory_newest'),
+            model_name="watchhistory",
+            index=models.Index(
+                fields=["user", "watched_at", "id"], name="videos_watchhistory_newest"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='watchhistory',
-            constraint=models.UniqueConstraint(fields=('user', 'video'), name='videos_watchhistory_unique'),
+            model_name="watchhistory",
+            constraint=models.UniqueConstraint(
+                fields=("user", "video"), name="videos_watchhistory_unique"
+            ),
         ),
     ]

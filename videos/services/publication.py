@@ -18,7 +18,5 @@ def relocate_on_commit(*, video: Video) -> None:
     handed out before is gone; a job looks after the move.
     """
     video.folder = new_folder(video.area)
-    settle_video.configure(schedule_in={"seconds": SAFETY_NET_DELAY}).defer(
-        video_id=str(video.pk)
-    )
+    settle_video.configure(schedule_in={"seconds": SAFETY_NET_DELAY}).defer(video_id=str(video.pk))
     transaction.on_commit(partial(settle, video_id=video.pk), robust=True)

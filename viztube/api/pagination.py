@@ -39,7 +39,6 @@ class PagePagination(BasePagination):
     """``?page&limit`` or ``?cursor&limit``; answers a plain array with a ``pagination`` beside it."""
 
     default_limit = 10
-    
 
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None

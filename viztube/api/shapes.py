@@ -21,6 +21,7 @@ ERROR_SCHEMA: dict[str, Any] = {
         "success": {"const": False},
         "errors": {"type": "array", "items": {"type": "string"}},
         "code": {
+            "type": "string",
             "enum": [
                 "invalid",
                 "not_authenticated",
@@ -38,7 +39,7 @@ ERROR_SCHEMA: dict[str, Any] = {
                 "throttled",
                 "server_error",
                 "unavailable",
-            ]
+            ],
         },
         "details": {
             "type": "object",

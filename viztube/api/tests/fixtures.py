@@ -1,0 +1,154 @@
+"""Fixtures of every test: a client that checks each answer against the documentation.
+
+Loaded as a pytest plugin, so nothing here may import models at module level.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import TestCase
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+
+API = "/api/v2"
+
+
+@lru_cache(maxsize=1)
+def openapi() -> dict[str, Any]:
+    """Return the generated OpenAPI document."""
+    from drf_spectacular.generators import SchemaGenerator
+
+    return dict(SchemaGenerator().get_schema(request=None, public=True))
+
+
+@lru_cache(maxsize=1)
+def documented_paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """Return a pattern and the operations of each documented address, literal ones first."""
+    paths = sorted(openapi()["paths"].items(), key=lambda item: item[0].count("{"))
+    return [
+        (re.compile(re.sub(r"\\{[^/]+\\}", "[^/]+", re.escape(path))), operations)
+        for path, operations in paths
+    ]
+
+
+def check_documented(method: str, path: str, status: int, body: Any) -> None:
+    """Fail unless an answer is one that the documentation promises for this call."""
+    from jsonschema import Draft202012Validator
+
+    components = openapi()["components"]
+    for pattern, operations in documented_paths():
+        operation = operations.get(method.lower())
+        if operation and pattern.fullmatch(path.rstrip("/")):
+            responses = operation["responses"]
+            assert str(status) in responses, f"{method} {path} does not document a {status}"
+            schema = responses[str(status)]["content"]["application/json"]["schema"]
+            break
+    else:
+        assert status >= 400, f"{method} {path} is not documented"
+        schema = components["schemas"]["Error"]
+    Draft202012Validator({**schema, "components": components}).validate(body)
+
+
+@dataclass
+class Answer:
+    """What came back: status, parsed body, and Django's response for the rest."""
+
+    status: int
+    body: Any
+    response: Any
+
+    @property
+    def data(self) -> Any:
+        """Return the ``data`` of a success answer."""
+        assert self.body["success"], self.body
+        return self.body["data"]
+
+    @property
+    def code(self) -> str:
+        """Return the code of an error answer."""
+        assert not self.body["success"], self.body
+        return str(self.body["code"])
+
+
+class Client:
+    """An HTTP client of the API, with cookies, over Django's real handler and middleware."""
+
+    def __init__(self, token: str | None = None) -> None:
+        from django.test import Client as DjangoClient
+
+        self.http = DjangoClient(raise_request_exception=False)
+        self.token = token
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, Any] | None = None,
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> Answer:
+        """Send a request; a dict is sent as JSON, or as multipart when it holds a file.
+
+        ``path`` is below ``/api/v2/`` unless it starts with a slash or is a whole address.
+        What a commit would start is run, as it would be outside a test's transaction.
+        """
+        path = path.removeprefix(settings.PUBLIC_URL)
+        if not path.startswith("/"):
+            path = f"{API}/{path}"
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        data = b""
+        if content_type == "multipart/form-data" or _has_file(body):
+            data, content_type = encode_multipart(BOUNDARY, body), MULTIPART_CONTENT
+        elif isinstance(body, bytes):
+            data = body
+        elif body is not None:
+            data = json.dumps(body).encode()
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            response: Any = self.http.generic(
+                method,
+                path,
+                data,
+                content_type,
+                headers={name.replace("_", "-"): value for name, value in headers.items()},
+                query_params=query,
+            )
+        parsed = None
+        if response.headers.get("Content-Type", "").startswith("application/json"):
+            parsed = response.json() if response.content else None
+        if parsed is not None and path.startswith(API):
+            assert parsed["statusCode"] == response.status_code
+            check_documented(method, path.partition("?")[0], response.status_code, parsed)
+        return Answer(response.status_code, parsed, response)
+
+    def get(self, path: str, **kwargs: Any) -> Answer:
+        """Send a GET."""
+        return self.request("GET", path, **kwargs)
+
+    def post(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        """Send a POST."""
+        return self.request("POST", path, body, **kwargs)
+
+    def patch(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        """Send a PATCH."""
+        return self.request("PATCH", path, body, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> Answer:
+        """Send a DELETE."""
+        return self.request("DELETE", path, **kwargs)
+
+
+def _has_file(body: Any) -> bool:
+    return isinstance(body, dict) and any(hasattr(value, "read") for value in body.values())
+
+
+@pytest.fixture
+def api(db: None) -> Client:
+    """Return a client that is signed out."""
+    return Client()

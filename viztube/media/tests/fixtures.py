@@ -1,0 +1,77 @@
+"""Fixtures around files and jobs: a media root of one's own, a real clip, running the queue."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+CLIP = Path(__file__).parent / "data" / "bigbuckbunny.mp4"
+CLIP_DURATION = 5.312  # seconds
+CLIP_SIZE = (1280, 720)  # pixels
+
+
+@pytest.fixture(autouse=True)
+def media_root(settings: Any, tmp_path: Path) -> Path:
+    """Give each test a media root of its own."""
+    root = tmp_path / "media"
+    settings.MEDIA_ROOT = root
+    settings.MEDIA_INCOMING = root / "incoming"
+    return root
+
+
+@pytest.fixture
+def stored_files(media_root: Path) -> Callable[[], set[str]]:
+    """Return a way to list all files below the media root."""
+
+    def listing() -> set[str]:
+        return {
+            str(path.relative_to(media_root)) for path in media_root.rglob("*") if path.is_file()
+        }
+
+    return listing
+
+
+@pytest.fixture
+def clip() -> Any:
+    """Return a real video as an open file."""
+    return named_file(CLIP.read_bytes(), "bunny.mp4")
+
+
+def named_file(content: bytes, name: str) -> BytesIO:
+    """Return bytes as a file with a name, as a form sends it."""
+    file = BytesIO(content)
+    file.name = name
+    return file
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), name: str = "") -> BytesIO:
+    """Return a picture as a file."""
+    from PIL import Image
+
+    content = BytesIO()
+    Image.new("RGB", size, "#2266aa").save(content, kind)
+    return named_file(content.getvalue(), name or f"picture.{kind.lower()}")
+
+
+@pytest.fixture
+def run_jobs(db: None) -> Callable[[], list[str]]:
+    """Return a way to run waiting jobs here and now, delayed ones too; it lists their names."""
+
+    def run() -> list[str]:
+        from procrastinate.contrib.django import app
+        from procrastinate.contrib.django.models import ProcrastinateJob
+
+        names = []
+        while job := ProcrastinateJob.objects.filter(status="todo").order_by("id").first():
+            task = app.tasks[job.task_name]
+            task.func(**job.args)
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM procrastinate_events WHERE job_id = %s", [job.id])
+                cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job.id])
+            names.append(job.task_name.rpartition(".")[2])
+        return names
+
+    return run
