@@ -116,10 +116,12 @@ except ImproperlyConfigured as error:
         ) from error
     raise
 
+# A title is found despite one typo in a word: pg_trgm's default of 0.6 misses swapped letters.
+_database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_threshold=0.45"
 # One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
 _pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
 if _pool_size:
-    _database.setdefault("OPTIONS", {})["pool"] = {
+    _database["OPTIONS"]["pool"] = {
         "min_size": 1,
         "max_size": _pool_size,
         "timeout": 5,
