@@ -1,0 +1,212 @@
+"""The main job, on the whole running service: sign up, upload, watch, hide."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from viztube.media.tests.fixtures import CLIP, CLIP_DURATION
+from viztube.ops.tests.site import PROJECT, RunningSite, running_site
+
+pytestmark = pytest.mark.slow
+
+MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+def upload(client: httpx.Client, path: Path, title: str) -> httpx.Response:
+    with path.open("rb") as file:
+        return client.post("/videos", data={"title": title}, files={"videoFile": file})
+
+
+def padded_clip(path: Path, size: int) -> Path:
+    """Write a video of exactly ``size`` bytes: the clip and a ``free`` box (ISO/IEC 14496-12)."""
+    clip = CLIP.read_bytes()
+    free = size - len(clip)
+    with path.open("wb") as file:
+        file.write(clip + free.to_bytes(4, "big") + b"free")
+        file.truncate(size)
+    return path
+
+
+def test_a_real_clip_goes_up_plays_and_is_counted_exactly(site: RunningSite) -> None:
+    client = site.sign_up("amy")
+    answer = upload(client, CLIP, "Bunny")
+
+    assert answer.status_code == 201
+    video = answer.json()["data"]["video"]
+    assert video["duration"] == pytest.approx(CLIP_DURATION, abs=0.01)
+    assert (video["width"], video["height"]) == (1280, 720)
+    part = httpx.get(video["videoFileUrl"], headers={"Range": "bytes=1000-1999"})
+    assert (part.status_code, part.content) == (206, CLIP.read_bytes()[1000:2000])
+    assert part.headers["Content-Range"] == f"bytes 1000-1999/{CLIP.stat().st_size}"
+    assert httpx.get(video["videoFileUrl"]).content == CLIP.read_bytes()
+
+    address = f"{site.api}/videos/{video['id']}"
+    with ThreadPoolExecutor(50) as pool:
+        views = [
+            answer.json()["data"]["views"]
+            for answer in pool.map(lambda _: httpx.get(address, timeout=60), range(50))
+        ]
+    assert len(views) == 50
+    assert httpx.get(address).json()["data"]["views"] == 51
+
+
+def test_hiding_makes_every_old_address_404_and_gives_the_owner_new_ones(
+    site: RunningSite,
+) -> None:
+    client = site.sign_up("ben")
+    video = upload(client, CLIP, "Hidden soon").json()["data"]["video"]
+    old = (video["videoFileUrl"], video["thumbnailUrl"])
+    assert [httpx.head(address).status_code for address in old] == [200, 200]
+
+    hidden = client.patch(f"/videos/toggle/publish/{video['id']}").json()["data"]
+
+    assert [httpx.head(address).status_code for address in old] == [404, 404]
+    new = (hidden["videoFileUrl"], hidden["thumbnailUrl"])
+    assert [httpx.head(address).status_code for address in new] == [200, 200]
+    assert httpx.get(f"{site.api}/videos/{video['id']}").status_code == 404
+    assert client.get(f"/videos/{video['id']}").json()["data"]["videoFileUrl"] == new[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_100_mb_upload_raises_no_process_by_more_than_30_mb(
+    site: RunningSite, tmp_path: Path
+) -> None:
+    client = site.sign_up("cleo")
+    # So that code loaded with the first upload is not taken for the second one's memory.
+    for _ in range(6):
+        upload(client, CLIP, "Warm")
+    before = {}
+    for pid in site.processes():
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak, see proc(5)
+        before[pid] = memory(pid, "VmRSS")
+    big = padded_clip(tmp_path / "big.mp4", 100 * MB)
+
+    assert upload(client, big, "Big").status_code == 201
+
+    growth = {pid: memory(pid, "VmHWM") - rss for pid, rss in before.items()}
+    assert max(growth.values()) <= 30 * MB, growth
+
+
+def memory(pid: int, name: str) -> int:
+    """Return a figure of /proc/<pid>/status in bytes; 0 for a process that has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+def test_a_body_too_large_is_refused_unread_and_the_answer_arrives(
+    site: RunningSite, tmp_path: Path
+) -> None:
+    client = site.sign_up("dan")
+    huge = tmp_path / "huge.mp4"
+    with huge.open("wb") as file:
+        file.truncate(300 * MB)
+
+    began = time.monotonic()
+    answer = subprocess.run(
+        [
+            *("curl", "-sS", "-H", f"Authorization: {client.headers['Authorization']}"),
+            *("-H", "Expect:", "-F", "title=x", "-F", f"videoFile=@{huge}"),
+            *("-D", "-", f"{site.api}/videos"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    head, _, body = (
+        answer.partition("\n\n") if "\r\n\r\n" not in answer else answer.partition("\r\n\r\n")
+    )
+    assert " 413 " in head.splitlines()[0]
+    assert "connection: close" in head.lower()
+    assert json.loads(body)["code"] == "too_large"
+    assert time.monotonic() - began < 5
+    assert incoming(site) == []
+
+
+def test_a_client_that_hangs_up_leaves_nothing(site: RunningSite) -> None:
+    client = site.sign_up("eve")
+    half = CLIP.read_bytes()[: 500 * 1024]
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n--b\r\nContent-'
+        b'Disposition: form-data; name="videoFile"; filename="a.mp4"\r\n\r\n' + half
+    )
+    head = (
+        "POST /api/v2/videos HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: {client.headers['Authorization']}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n"
+        f"Content-Length: {CLIP.stat().st_size}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(site.url.rpartition(":")[2]))) as connection:
+        connection.sendall(head.encode() + body)
+        deadline = time.monotonic() + 10
+        while not incoming(site):
+            assert time.monotonic() < deadline, "the upload was never received"
+            time.sleep(0.02)
+
+    deadline = time.monotonic() + 10
+    while incoming(site) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert incoming(site) == []
+    owner = client.get("/user/current-user-details").json()["data"]["id"]
+    assert client.get("/videos", params={"userId": owner}).json()["data"]["docs"] == []
+
+
+def incoming(site: RunningSite) -> list[str]:
+    """Return what lies in the folder of uploads that are being received."""
+    return [path.name for path in (site.data_dir / "media" / "incoming").iterdir()]
+
+
+def test_what_the_readme_says_to_try_works(site: RunningSite, tmp_path: Path) -> None:
+    readme = (PROJECT / "README.md").read_text()
+    commands = re.search(r"## Try it\n.*?```sh\n(.*?)```", readme, re.DOTALL)
+    assert commands
+    (tmp_path / "video.mp4").write_bytes(CLIP.read_bytes())
+    script = commands[1].replace("http://127.0.0.1:8000", site.url)
+
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    answers = [json.loads(text) for text in re.split(r"(?<=\})(?=\{\"statusCode\")", ran.stdout)]
+    assert [answer["statusCode"] for answer in answers] == [201, 200, 201, 200]
+    assert answers[3]["data"]["docs"][0]["title"] == "My first video"
+
+
+def test_the_demo_login_it_prints_opens_the_admin(site: RunningSite) -> None:
+    name, password = re.search(r"Demo login: (\S+), password (\S+)", site.output).groups()  # type: ignore[union-attr]
+    with httpx.Client(base_url=site.url, follow_redirects=True) as browser:
+        form = browser.get("/admin/").text
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[1]  # type: ignore[index]
+        page = browser.post(
+            "/admin/login/?next=/admin/",
+            data={"csrfmiddlewaretoken": token, "username": name, "password": password},
+        )
+    assert page.status_code == 200
+    assert "Site administration" in page.text
+    docs = httpx.get(f"{site.api}/videos?limit=100").json()["data"]["docs"]
+    demo = [video for video in docs if video["user"]["username"] == name]
+    assert len(demo) == 3
+    assert httpx.get(demo[0]["videoFileUrl"]).status_code == 200
