@@ -24,7 +24,7 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
             return run_with_services(environ, arguments[2:])
         raise UsageProblem(USAGE)
     except (Problem, EmbeddedError) as problem:
-        print(f"viztube: {problem}", file=sys.stderr, flush=True)
+        print(f"viztube: {problem}", file=sys.stderr, flush=True)  # noqa: T201
         return problem.status if isinstance(problem, Problem) else 1
 
 

@@ -71,12 +71,12 @@ def read_secrets(folder: Path) -> dict[str, str]:
     path = folder / "secrets.json"
     try:
         kept = json.loads(path.read_text()) if path.exists() else {}
-        if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
-            raise ValueError
-    except ValueError as error:
-        raise Problem(f"{path} is damaged: delete it, and new secrets are made.") from error
+    except ValueError:
+        kept = None
     except OSError as error:
         raise _unusable(folder, error) from error
+    if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
+        raise Problem(f"{path} is damaged: delete it, and new secrets are made.")
     made = {
         "secret_key": secrets.token_urlsafe(48),
         "jwt_signing_key": secrets.token_urlsafe(48),

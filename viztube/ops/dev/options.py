@@ -13,7 +13,8 @@ from viztube.ops.dev.problems import Problem, UsageProblem
 SERVERS = ("DATABASE_URL", "REDIS_URL")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+# All networks, and how this machine then reaches itself.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def is_set(environ: Mapping[str, str], name: str) -> bool:

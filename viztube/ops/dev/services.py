@@ -10,6 +10,7 @@ from viztube.ops.dev.folders import temporary_folder
 from viztube.ops.dev.problems import CommandNotFound
 from viztube.ops.dev.signals import StopRequested, StopSignals
 from viztube.ops.embedded import Postgres, Valkey, process
+from viztube.ops.embedded.orphans import no_orphans
 from viztube.ops.embedded.server import Server
 from viztube.ops.embedded.wheels import ffmpeg_program
 
@@ -64,7 +65,8 @@ def run_with_services(environ: Mapping[str, str], command: list[str]) -> int:
     program = shutil.which(command[0], path=environ.get("PATH"))
     if program is None:
         raise CommandNotFound(f"There is no program {command[0]}: check how it is written.")
-    with StopSignals() as stop, temporary_folder(options.data_dir(environ)) as folder:
+    data_dir = options.data_dir(environ)
+    with StopSignals() as stop, temporary_folder(data_dir) as folder, no_orphans():
         services = Services(folder, durable=False)
         try:
             env = dict(environ) | {"DATA_DIR": str(folder)}

@@ -2,8 +2,8 @@
 
 import contextlib
 import http.client
-import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ from viztube.ops.dev.problems import Problem
 from viztube.ops.dev.services import Services, ffmpeg_addresses
 from viztube.ops.dev.signals import StopRequested, StopSignals
 from viztube.ops.embedded import process
+from viztube.ops.embedded.orphans import no_orphans
 from viztube.ops.embedded.private import write_private
 from viztube.ops.embedded.process import Child
 
@@ -42,7 +43,7 @@ LOOK_SECONDS = 0.1
 def say(text: str) -> None:
     """Print at once, also into a pipe; a reader that went away must not keep us from stopping."""
     with contextlib.suppress(OSError):
-        print(text, flush=True)
+        print(text, flush=True)  # noqa: T201
 
 
 @contextlib.contextmanager
@@ -61,7 +62,7 @@ def run_site(environ: Mapping[str, str]) -> int:
     """
     options = Options.read(environ)
     options.require_free_address()
-    with StopSignals() as stop, locked(options.data_dir):
+    with StopSignals() as stop, locked(options.data_dir), no_orphans():
         return Site(options, environ, stop).run()
 
 
@@ -116,7 +117,9 @@ class Site:
         with timed("Database migrated"):
             self._manage("migrate")
         with timed("Demo data ready"):
-            demo = self._manage("create_demo", DEMO_PASSWORD=secrets["demo_password"])
+            password = {"DEMO_PASSWORD": secrets["demo_password"]}
+            # Its progress goes to the terminal; what is to be read comes last.
+            demo = self._manage("create_demo", password, errors=None)
         with timed("Worker and web server started"):
             self._web = self._start_web()
             self._wait_for_answer()
@@ -148,13 +151,20 @@ class Site:
         lines = [f"{name}={self._env[name]}\n" for name in SHARED if self._env.get(name)]
         write_private(self._options.data_dir / "development.env", "".join(lines))
 
-    def _manage(self, command: str, **extra: str) -> str:
+    def _manage(
+        self,
+        command: str,
+        extra: Mapping[str, str] | None = None,
+        *,
+        errors: int | None = subprocess.STDOUT,
+    ) -> str:
         """Run a management command and return what it printed; raises a Problem if it fails."""
         status, output = process.run(
             [sys.executable, "manage.py", command],
             seconds=STEP_SECONDS,
             check=self._stop.check,
-            env=self._env | extra,
+            errors=errors,
+            env=self._env | dict(extra or {}),
             cwd=PROJECT,
         )
         if status != 0:

@@ -69,9 +69,9 @@ def main(arguments: list[str]) -> None:  # pragma: no cover
     try:
         change_identity(identity)
         die_with(int(parent), int(death_signal))
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606
     except OSError as error:
-        print(f"{command[0]} cannot be run: {error.strerror}.", file=sys.stderr)
+        print(f"{command[0]} cannot be run: {error.strerror}.", file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_RUN)
 
 

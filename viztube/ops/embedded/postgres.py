@@ -187,8 +187,8 @@ def is_server_of(pid: int, cluster: Path) -> bool:
     """Tell whether a process is the PostgreSQL server of a cluster, and not a dead one."""
     if sys.platform != "linux":  # pragma: no cover - macOS, which has no /proc
         listing = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-        line = subprocess.run(listing, capture_output=True, text=True, check=False).stdout
-        return "/postgres " in line and f" -D {cluster} " in line
+        ran = subprocess.run(listing, capture_output=True, text=True, check=False)  # noqa: S603
+        return "/postgres " in ran.stdout and f" -D {cluster} " in ran.stdout
     try:
         command = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
     except OSError:
@@ -205,4 +205,5 @@ def _pid_file_lines(cluster: Path) -> list[str]:
 
 def _environment() -> dict[str, str]:
     # Nothing of the caller's PG* variables; and a fixed locale, whose messages the code reads.
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C"}

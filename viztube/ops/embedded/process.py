@@ -46,20 +46,21 @@ def start(
     cwd: Path | None = None,
     stdin: int | IO[bytes] | None = subprocess.DEVNULL,
     output: int | IO[bytes] | None = None,
+    errors: int | IO[bytes] | None = subprocess.STDOUT,
 ) -> Child:
-    """Start a program in a session of its own; ``output`` takes both its output and its errors.
+    """Start a program in a session of its own; its errors go where its output goes, or apart.
 
     A Ctrl-C at the terminal does not reach it. On Linux it gets ``death_signal`` when this process
     dies, however that happens; ``identity`` is explained in ``launcher``.
     """
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER)]
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603
         [*launcher, str(os.getpid()), str(int(death_signal)), identity, *command],
         env=env,
         cwd=cwd,
         stdin=stdin,
         stdout=output,
-        stderr=None if output is None else subprocess.STDOUT,
+        stderr=None if output is None else errors,
         start_new_session=True,
     )
 
@@ -72,10 +73,14 @@ def run(
     identity: str = SAME_IDENTITY,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    errors: int | None = subprocess.STDOUT,
 ) -> tuple[int | None, str]:
-    """Run a program to its end; return its exit status (None: out of time) and all its output."""
+    """Run a program to its end; return its exit status (None: out of time) and its output.
+
+    The output includes the errors; with ``errors=None`` those go to this process's own instead.
+    """
     with tempfile.TemporaryFile() as output:
-        child = start(command, identity=identity, env=env, cwd=cwd, output=output)
+        child = start(command, identity=identity, env=env, cwd=cwd, output=output, errors=errors)
         try:
             status = wait(child, seconds, check)
         finally:

@@ -4,6 +4,7 @@ Most tests run the code in this process, with a tiny project in the place of Viz
 run VizTube itself as `make run` does.
 """
 
+import contextlib
 import errno
 import http.client
 import json
@@ -38,7 +39,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 CLEAN = {
     name: text
     for name, text in os.environ.items()
-    if name in {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
+    if name in {"PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
 }
 
 Environ = dict[str, str]
@@ -69,16 +70,23 @@ def processes_mentioning(text: str) -> list[str]:
     return found
 
 
-def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
-    """Act as soon as a condition holds, beside the service that runs in this thread."""
+@contextlib.contextmanager
+def when(condition: Callable[[], bool], act: Callable[[], object]) -> Iterator[None]:
+    """Act beside the block once a condition holds, or after ten seconds; never after the block."""
+    is_over = threading.Event()
 
     def wait_and_act() -> None:
-        if eventually(condition):
+        eventually(lambda: is_over.is_set() or condition())
+        if not is_over.is_set():
             act()
 
     thread = threading.Thread(target=wait_and_act)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def terminate() -> None:
@@ -89,9 +97,9 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture
-def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environ]:
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Environ:
     data_dir = tmp_path_factory.mktemp("home") / "data"
-    yield CLEAN | {"DATA_DIR": str(data_dir), "PORT": str(free_port())}
+    return CLEAN | {"DATA_DIR": str(data_dir), "PORT": str(free_port())}
 
 
 class TestOptions:
@@ -188,9 +196,9 @@ class TestFolders:
         folder = tmp_path / "a" / "data"
         with folders.locked(folder):
             assert mode(folder) == identity.data_folder_mode()
-            with pytest.raises(Problem, match="Another `make run` already uses"):
-                with folders.locked(folder):
-                    pytest.fail("locked twice")
+            again = folders.locked(folder)
+            with pytest.raises(Problem, match="Another `make run` already uses"), again:
+                pytest.fail("locked twice")
             with folders.locked(tmp_path / "other"):
                 pass
         with folders.locked(folder):
@@ -271,9 +279,9 @@ class TestFolders:
             raise PermissionError(errno.EACCES, "Permission denied")
 
         monkeypatch.setattr("tempfile.mkdtemp", refuse)
-        with pytest.raises(Problem, match=r"cannot be used \(Permission denied\)"):
-            with folders.temporary_folder(tmp_path):
-                pytest.fail("made a folder")
+        folder = folders.temporary_folder(tmp_path)
+        with pytest.raises(Problem, match=r"cannot be used \(Permission denied\)"), folder:
+            pytest.fail("made a folder")
 
 
 class TestSignals:
@@ -354,9 +362,17 @@ class TestServices:
         given = {"DATABASE_URL": "postgres://u:p@db/viztube", "REDIS_URL": "redis://:p@cache"}
         for number, status in ((signal.SIGINT, 3), (signal.SIGTERM, 4)):
             ready.unlink(missing_ok=True)
-            sender = when(ready.exists, partial(os.kill, os.getpid(), number))
-            assert services.run_with_services(environ | given, ["sh", "-c", script]) == status
-            sender.join()
+            with when(ready.exists, partial(os.kill, os.getpid(), number)):
+                assert services.run_with_services(environ | given, ["sh", "-c", script]) == status
+
+    @linux_only
+    def test_what_a_command_leaves_behind_is_ended(self, environ: Environ, tmp_path: Path) -> None:
+        given = {"DATABASE_URL": "postgres://u:p@db/viztube", "REDIS_URL": "redis://:p@cache"}
+        pid = tmp_path / "pid"
+        wait = f"until [ -s {pid} ]; do :; done"
+        command = ["sh", "-c", f"setsid sh -c 'echo $$ > {pid}; exec sleep 60' & {wait}"]
+        assert services.run_with_services(environ | given, command) == 0
+        assert not Path(f"/proc/{pid.read_text().strip()}").exists()
 
     def test_death_by_a_signal_is_a_status_too(self, environ: Environ) -> None:
         given = {"DATABASE_URL": "postgres://u:p@db/viztube", "REDIS_URL": "redis://:p@cache"}
@@ -403,6 +419,7 @@ with (here / "calls").open("a") as calls:
 if (here / f"{command}.fails").exists():
     sys.exit(f"{command} says why")
 if command == "create_demo":
+    print("Making a video", file=sys.stderr)
     print("Log in as demo")
 if command == "worker":
     time.sleep(0.2 if (here / "worker.dies").exists() else 600)
@@ -443,9 +460,10 @@ class TestSite:
     ) -> None:
         shared = Path(environ["DATA_DIR"]) / "development.env"
         seen: dict[str, str] = {}
+        modes: list[int] = []
 
         def look_and_stop() -> None:
-            assert mode(shared) == 0o600
+            modes.append(mode(shared))
             for line in shared.read_text().splitlines():
                 name, _, value = line.partition("=")
                 seen[name] = value
@@ -457,9 +475,8 @@ class TestSite:
             printed.append(capfd.readouterr().out)
             return "Press Ctrl-C to stop." in "".join(printed)
 
-        thread = when(is_up, look_and_stop)
-        assert site.run_site(environ) == 0
-        thread.join()
+        with when(is_up, look_and_stop):
+            assert site.run_site(environ) == 0
         output = "".join(printed) + capfd.readouterr().out
         url = f"http://127.0.0.1:{environ['PORT']}"
         expected = [
@@ -477,6 +494,8 @@ class TestSite:
             r"Stopped\.\n",
         ]
         assert re.search("(?s)" + ".*".join(expected), output), output
+        assert "Making a video" not in output
+        assert modes == [0o600]
         data_dir = Path(environ["DATA_DIR"])
         secrets = json.loads((data_dir / "secrets.json").read_text())
         assert tuple(seen) == site.SHARED
@@ -495,11 +514,11 @@ class TestSite:
 
     @pytest.mark.parametrize("step", ["migrate", "create_demo"])
     def test_a_failing_step_shows_its_output(
-        self, quick: Environ, project: Path, step: str, capsys: pytest.CaptureFixture[str]
+        self, quick: Environ, project: Path, step: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (project / f"{step}.fails").write_text("")
         assert command_line.main(["run"], quick) == 1
-        error = capsys.readouterr().err
+        error = capfd.readouterr().err
         assert f"`manage.py {step}` failed" in error
         assert f"{step} says why" in error
         assert not (Path(quick["DATA_DIR"]) / "development.env").exists()
@@ -509,9 +528,8 @@ class TestSite:
     ) -> None:
         manage = MANAGE.replace('if command == "worker":', 'if command == "migrate":')
         (project / "manage.py").write_text(manage)
-        thread = when(lambda: calls(project) == ["migrate"], terminate)
-        assert site.run_site(quick) == 0
-        thread.join()
+        with when(lambda: "migrate" in calls(project), terminate):
+            assert site.run_site(quick) == 0
         assert calls(project) == ["migrate"]
         if sys.platform == "linux":
             assert not processes_mentioning(quick["DATA_DIR"])
@@ -525,9 +543,8 @@ class TestSite:
     ) -> None:
         monkeypatch.setattr(site, "RESTART_SECONDS", 0.1)
         (project / "worker.dies").write_text("")
-        thread = when(lambda: calls(project).count("worker") >= 2, terminate)
-        assert site.run_site(quick) == 0
-        thread.join()
+        with when(lambda: calls(project).count("worker") >= 2, terminate):
+            assert site.run_site(quick) == 0
         assert "The worker ended by itself (status 0)" in capsys.readouterr().out
 
     def test_a_web_server_that_dies_ends_all(
@@ -559,9 +576,8 @@ class TestSite:
             assert started[0].child is not None
             started[0].child.kill()
 
-        thread = when(lambda: "worker" in calls(project), kill_valkey)
-        assert command_line.main(["run"], quick) == 1
-        thread.join()
+        with when(lambda: "worker" in calls(project), kill_valkey):
+            assert command_line.main(["run"], quick) == 1
         assert "Valkey ended by itself: look into" in capsys.readouterr().err
 
     def test_a_web_server_that_never_answers(
@@ -655,7 +671,8 @@ class TestRealSite:
         self.wait_until_up(running)
         running.kill()
         running.wait()
-        assert eventually(lambda: not processes_mentioning(environ["DATA_DIR"]), seconds=20)
+        # The worker is asked to stop like the rest, and may finish a job first: up to a minute.
+        assert eventually(lambda: not processes_mentioning(environ["DATA_DIR"]), seconds=90)
         command = [sys.executable, "-m", "viztube.ops.dev", "run"]
         with subprocess.Popen(
             command, cwd=PROJECT, env=environ, stdout=subprocess.PIPE, text=True
@@ -669,7 +686,7 @@ class TestRealSite:
         self, running: subprocess.Popen[str], environ: Environ, delay: float
     ) -> None:
         data_dir = Path(environ["DATA_DIR"])
-        assert eventually(lambda: (data_dir / "lock").exists())
+        assert eventually((data_dir / "lock").exists)
         time.sleep(delay)
         running.terminate()
         assert running.wait(timeout=30) == 0

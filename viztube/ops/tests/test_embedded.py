@@ -27,6 +27,7 @@ from viztube.ops.embedded import (
     server,
     wheels,
 )
+from viztube.ops.embedded.orphans import _children, no_orphans
 from viztube.ops.embedded.postgres import is_server_of
 from viztube.ops.embedded.private import write_private
 
@@ -188,7 +189,7 @@ class TestPostgres:
 
     def test_a_lost_password_is_reported(self, data_dir: Path) -> None:
         (data_dir / "postgres" / "cluster").mkdir(parents=True)
-        with pytest.raises(EmbeddedError, match="password of the database in .* is lost"):
+        with pytest.raises(EmbeddedError, match=r"password of the database in .* is lost"):
             Postgres(data_dir).start()
 
     def test_a_changed_password_is_reported_and_nothing_keeps_running(self, data_dir: Path) -> None:
@@ -322,7 +323,11 @@ class TestIdentity:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(identity, "has_namespaces", lambda: False)
-        monkeypatch.chdir("/")
+        program = str(wheels.postgres_program("postgres"))
+        try:
+            subprocess.run([program, "--version"], user="nobody", cwd="/", check=True)
+        except PermissionError:
+            pytest.skip("nobody cannot enter the folder of the packages")
         with temporary_data_dir() as data_dir:
             assert mode(data_dir) == 0o711
             postgres = Postgres(data_dir, durable=False)
@@ -453,6 +458,28 @@ class TestProcess:
         assert not (tmp_path / "made").exists()
 
 
+@linux_only
+class TestOrphans:
+    def test_are_killed_in_sessions_of_their_own_and_strangers_are_not(
+        self, tmp_path: Path
+    ) -> None:
+        stranger = subprocess.Popen(["sleep", "60"])
+        before = _children()
+        try:
+            with no_orphans():
+                # Two that are handed over at once, and their children when those are killed.
+                leave = "setsid sh -c ': > $0; sleep 60 & wait' {0} & until [ -e {0} ]; do :; done"
+                script = "; ".join(leave.format(tmp_path / name) for name in ("one", "two"))
+                assert process.run(["sh", "-c", script], seconds=5) == (0, "")
+                adopted = _children() - before
+                assert len([pid for pid in adopted if is_alive(pid)]) >= 2
+            assert not any(is_alive(pid) for pid in adopted)
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+            stranger.wait()
+
+
 class TestFiles:
     def test_write_private_replaces_whole_files(self, tmp_path: Path) -> None:
         path = tmp_path / "secret"
@@ -483,7 +510,7 @@ class TestFiles:
             ("darwin", "x86_64", "darwin-x86_64", "ffmpeg-osx-x64"),
         ],
     )
-    def test_each_system_has_programs_of_its_own(  # noqa: PLR0913
+    def test_each_system_has_programs_of_its_own(
         self,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
