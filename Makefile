@@ -20,6 +20,10 @@ RANDOM_KEY = $$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48
 NO_SERVERS := DATABASE_URL=postgres://viztube:unused@127.0.0.1:1/viztube \
 	REDIS_URL=redis://:unused@127.0.0.1:1/0
 
+# For programs that read the settings but talk to no server.
+UNUSED_SERVERS := DATABASE_URL=postgres://viztube:unused@127.0.0.1:1/viztube \
+	REDIS_URL=redis://:unused@127.0.0.1:1/0
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-slow lint format lock

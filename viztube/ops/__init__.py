@@ -1,0 +1,1 @@
+"""Operations: health, jobs about jobs, commands, embedded servers for development."""

@@ -77,8 +77,9 @@ class Site:
         self._env: dict[str, str] = {}
         self._worker: Child | None = None
         self._web: Child | None = None
-        # From when on a missing worker is started (monotonic seconds).
-        self._worker_due = 0.0
+        self._has_answered = False
+        # From when on a missing part is started (monotonic seconds).
+        self._worker_due = self._web_due = 0.0
 
     def run(self) -> int:
         """Start everything, watch over it until the end, stop everything."""
@@ -123,6 +124,7 @@ class Site:
         with timed("Worker and web server started"):
             self._web = self._start_web()
             self._wait_for_answer()
+            self._has_answered = True
         url = self._options.public_url
         say(f"\n  Site      {url}/\n  API docs  {url}/api/v2/docs\n  Admin     {url}/admin/\n")
         say(demo.strip())
@@ -211,13 +213,21 @@ class Site:
             time.sleep(LOOK_SECONDS)
 
     def _look_after_parts(self) -> None:
-        """Start a missing worker; raise if anything else died, or if a signal asks to stop."""
+        """Start what ended but can be mended by an edit; raise for the rest, and to stop.
+
+        The worker and, once it has answered, the web server die of every mistake in the code.
+        """
         self._stop.check()
         if self._web is not None and self._web.poll() is not None:
-            raise Problem(
-                f"The web server ended by itself (status {self._web.returncode}): "
-                "what it printed above should tell why. Everything else was stopped."
-            )
+            if not self._has_answered:
+                raise Problem(
+                    f"The web server ended by itself (status {self._web.returncode}): "
+                    "what it printed above should tell why. Everything else was stopped."
+                )
+            self._web_due = self._after_the_end("web server", self._web)
+            self._web = None
+        elif self._web is None and self._has_answered and time.monotonic() >= self._web_due:
+            self._web = self._start_web()
         for server in self._services.started:
             if server.has_ended():
                 raise Problem(
@@ -225,12 +235,17 @@ class Site:
                     "Everything else was stopped."
                 )
         if self._worker is not None and self._worker.poll() is not None:
-            say(
-                f"The worker ended by itself (status {self._worker.returncode}); "
-                f"it starts again in {RESTART_SECONDS:.0f} s."
-            )
-            process.kill(self._worker)
+            self._worker_due = self._after_the_end("worker", self._worker)
             self._worker = None
-            self._worker_due = time.monotonic() + RESTART_SECONDS
         elif self._worker is None and time.monotonic() >= self._worker_due:
             self._worker = self._start_worker()
+
+    @staticmethod
+    def _after_the_end(name: str, child: Child) -> float:
+        """Say that a part ended, clear up what it left; return when it may start again."""
+        say(
+            f"The {name} ended by itself (status {child.returncode}); "
+            f"it starts again in {RESTART_SECONDS:.0f} s."
+        )
+        process.kill(child)
+        return time.monotonic() + RESTART_SECONDS

@@ -547,7 +547,34 @@ class TestSite:
             assert site.run_site(quick) == 0
         assert "The worker ended by itself (status 0)" in capsys.readouterr().out
 
-    def test_a_web_server_that_dies_ends_all(
+    @pytest.mark.usefixtures("project")
+    def test_a_web_server_that_dies_later_is_started_again(
+        self,
+        quick: Environ,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(site, "RESTART_SECONDS", 0.1)
+        started: list[subprocess.Popen[bytes]] = []
+        start = site.Site._start_web
+
+        def remember(self: site.Site) -> subprocess.Popen[bytes]:
+            started.append(start(self))
+            return started[-1]
+
+        monkeypatch.setattr(site.Site, "_start_web", remember)
+        watch = site.Site._watch
+
+        def kill_and_watch(self: site.Site) -> None:
+            started[0].kill()
+            watch(self)
+
+        monkeypatch.setattr(site.Site, "_watch", kill_and_watch)
+        with when(lambda: len(started) >= 2, terminate):
+            assert site.run_site(quick) == 0
+        assert "The web server ended by itself (status -9)" in capsys.readouterr().out
+
+    def test_a_web_server_that_dies_before_it_answers_ends_all(
         self, quick: Environ, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (project / "viztube" / "wsgi.py").unlink()
