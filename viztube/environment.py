@@ -5,6 +5,7 @@ says what to set. A value may also come from a file named by ``<NAME>_FILE`` (Do
 empty value counts as not set, because Compose passes empty strings for what is missing.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 MIN_SECRET_BYTES = 32
 # .env.example fills its secrets with text that starts like this, so that a copied file is refused.
-EXAMPLE_SECRET_PREFIX = "replace-me"
+EXAMPLE_SECRET_PREFIX = "replace-me"  # noqa: S105 - the opposite of a password
+
+# The hosts that Django accepts in a Host header.
+_ORIGIN = re.compile(
+    r"https?://([a-z0-9.-]+|\[[0-9a-f]*:[0-9a-f.:]+\])(:(?P<port>[0-9]{1,5}))?", re.IGNORECASE
+)
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -94,7 +100,7 @@ class Environment:
 
     def origins(self, name: str) -> list[str]:
         """Return a comma-separated list of origins, or ``["*"]``; empty when not set."""
-        values = [part.strip().rstrip("/") for part in self.text(name, "").split(",")]
+        values = [part.strip().rstrip("/").lower() for part in self.text(name, "").split(",")]
         values = [value for value in values if value]
         if values != ["*"] and not all(is_origin(value) for value in values):
             raise ImproperlyConfigured(
@@ -104,13 +110,18 @@ class Environment:
 
     def path(self, name: str, default: Path) -> Path:
         """Return an absolute path."""
-        return Path(self.text(name, str(default))).expanduser().absolute()
+        try:
+            return Path(self.text(name, str(default))).expanduser().absolute()
+        except RuntimeError as error:
+            raise ImproperlyConfigured(
+                f"{name} starts with a home directory that does not exist."
+            ) from error
 
     def database(self, name: str) -> dict[str, Any]:
         """Return Django's database settings for a ``postgres://`` address."""
         value = self.text(name)
         problem = f"{name} must look like postgres://user:password@host:5432/name."
-        if urlsplit(value).scheme not in {"postgres", "postgresql"}:
+        if not value.startswith(("postgres://", "postgresql://")):
             raise ImproperlyConfigured(problem)
         try:
             config: dict[str, Any] = dict(self._env.db_url_config(value))
@@ -123,21 +134,24 @@ class Environment:
     def redis(self, name: str) -> str:
         """Return the address of a Redis-protocol server."""
         value = self.text(name)
-        if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        if not is_redis(value):
             raise ImproperlyConfigured(f"{name} must look like redis://:password@host:6379/0.")
         return value
 
 
 def is_origin(value: str) -> bool:
     """Tell whether a text is ``scheme://host[:port]`` for http or https and nothing more."""
+    match = _ORIGIN.fullmatch(value)
+    return match is not None and 0 < int(match["port"] or 80) < 65536
+
+
+def is_redis(value: str) -> bool:
+    """Tell whether a text is the address of a Redis-protocol server, by network or socket."""
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
         return False
-    host = parts.hostname
-    if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
-        return False
-    if any(character.isspace() for character in value) or port == 0:
-        return False
-    return not (parts.path or parts.query or parts.fragment)
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and port != 0

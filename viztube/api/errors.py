@@ -32,7 +32,7 @@ Details = dict[str, list[dict[str, str]]]
 class ApiError(APIException):
     """A failure that a client can act on: a status, a stable code, a sentence, extra headers."""
 
-    status_code = status.HTTP_400_BAD_REQUEST
+    status_code: int = status.HTTP_400_BAD_REQUEST
     default_code = "invalid"
     default_detail = "The request is not valid."
     headers: Mapping[str, str] = {}
@@ -162,7 +162,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     return response
 
 
-def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911 - one line a kind of failure
+def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911, PLR0912 - a line a kind of failure
     """Map any exception to what a client is told about it."""
     match error:
         case ApiError():
@@ -210,8 +210,8 @@ def _simple(status_code: int, code: str, message: str) -> ApiError:
 
 def _throttled(error: exceptions.Throttled) -> ApiError:
     failure = _simple(429, "throttled", "Too many requests. Try again later.")
-    wait = getattr(error, "wait", None)
-    failure.headers = {"Retry-After": str(int(wait) + 1)} if wait else {}
+    wait = getattr(error, "wait", None)  # whole seconds, rounded up by DRF
+    failure.headers = {"Retry-After": str(wait or 1)}
     return failure
 
 

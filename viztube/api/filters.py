@@ -8,8 +8,8 @@ from django_filters import rest_framework as filters
 from viztube.api.names import camelize
 
 
-class FilterSet(filters.FilterSet):  # type: ignore[misc]
-    """A FilterSet whose parameters are camelCase and refuse NUL bytes (PostgreSQL cannot hold any)."""
+class FilterSet(filters.FilterSet):
+    """A FilterSet whose parameters are camelCase."""
 
     @classmethod
     def get_filters(cls) -> Any:
@@ -17,8 +17,8 @@ class FilterSet(filters.FilterSet):  # type: ignore[misc]
         return {camelize(name): one for name, one in super().get_filters().items()}
 
 
-class TextFilter(filters.CharFilter):  # type: ignore[misc]
-    """A text parameter that PostgreSQL can be asked about."""
+class TextFilter(filters.CharFilter):
+    """A text parameter without NUL bytes, which PostgreSQL cannot be asked about."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("validators", [ProhibitNullCharactersValidator()])

@@ -38,6 +38,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the id in X-Request-ID."""
         given = request.headers.get("X-Request-ID", "")
         set_request_id(given if _SAFE_ID.fullmatch(given) else uuid4().hex)
         response = self.get_response(request)
@@ -49,6 +50,7 @@ class RequestIdFilter(logging.Filter):
     """Put the request id into every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through."""
         record.request_id = request_id() or "-"
         return True
 
@@ -64,8 +66,9 @@ class ErrorEnvelopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Replace the body of such an error; headers, of CORS for example, stay."""
         response = self.get_response(request)
-        if response.status_code < 400 or not request.path.startswith(API_PREFIX):
+        if response.status_code < 400 or not f"{request.path}/".startswith(API_PREFIX):
             return response
         if response.headers.get("Content-Type", "").startswith("application/json"):
             return response
@@ -74,15 +77,10 @@ class ErrorEnvelopeMiddleware:
         )
         if response.status_code >= 500 and response.status_code != 503:
             code, message = _SERVER_ERROR
-        answer = HttpResponse(
-            dumps(error_payload(response.status_code, code, message)),
-            status=response.status_code,
-            content_type="application/json",
-        )
-        for name in ("Allow", "Retry-After", "Vary"):
-            if name in response:
-                answer[name] = response[name]
-        return answer
+        response.content = dumps(error_payload(response.status_code, code, message))
+        response["Content-Type"] = "application/json"
+        response["Content-Length"] = str(len(response.content))
+        return response
 
 
 class TrailingSlashMiddleware:
@@ -92,6 +90,7 @@ class TrailingSlashMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer for the address without its slash."""
         if request.path_info.startswith(API_PREFIX) and request.path_info.endswith("/"):
             request.path_info = request.path_info[:-1]
             request.path = request.path[:-1]

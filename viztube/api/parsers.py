@@ -7,6 +7,8 @@ import orjson
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
+from viztube.api.requests import content_length
+
 
 class WholeBody:
     """A request stream that notices when the client hangs up before the announced length.
@@ -64,7 +66,7 @@ class MultiPartParser(parsers.MultiPartParser):
     ) -> Any:
         """Return data and files; raises ParseError."""
         request = (parser_context or {})["request"]
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        length = content_length(request)
         try:
             return super().parse(WholeBody(stream, length), media_type, parser_context)  # type: ignore[arg-type]
         except Exception:

@@ -1,12 +1,13 @@
-"""JSON out. Every answer is JSON, whatever the Accept header says, as today's clients are used to."""
+"""JSON out: every answer is JSON, whatever the Accept header says, as clients are used to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.utils.mediatypes import media_type_matches
 
 
 def dumps(data: Any) -> bytes:
@@ -34,17 +35,16 @@ class JSONRenderer(BaseRenderer):
 class AlwaysJSON(BaseContentNegotiation):
     """Content negotiation that cannot fail: there is one renderer, and the parser is by type."""
 
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         """Return the first parser that takes the request's content type."""
-        from rest_framework.utils.mediatypes import media_type_matches
-
         for parser in parsers:
             if media_type_matches(parser.media_type, request.content_type):
                 return parser
         return None
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
     ) -> tuple[Any, str]:
         """Return the first renderer."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type

@@ -24,3 +24,11 @@ def client_address(request: Any) -> str | None:
     DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting.
     """
     return BaseThrottle().get_ident(request) or None
+
+
+def content_length(request: Any) -> int:
+    """Return the announced length of the body, 0 for none or one that makes no sense."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

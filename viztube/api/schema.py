@@ -1,6 +1,7 @@
 """OpenAPI: what is documented is what is sent, envelope, pages and errors included."""
 
-from typing import Any, ClassVar
+from copy import deepcopy
+from typing import Any, ClassVar, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -33,7 +34,7 @@ class EnvelopeSchema(AutoSchema):
         """Group calls by the first word after ``/api/v2/``."""
         return [self.path.removeprefix("/api/v2/").split("/")[0]]
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         error = {
             "content": {"application/json": {"schema": self._component("Error", ERROR_SCHEMA)}}
@@ -49,8 +50,14 @@ class EnvelopeSchema(AutoSchema):
         media_types: Any = None,
         direction: str = "response",
     ) -> Any:
-        response = super()._get_response_for_code(serializer, status_code, media_types, direction)
-        for content in response.get("content", {}).values():
+        response: dict[str, Any] = super()._get_response_for_code(  # type: ignore[no-untyped-call]
+            serializer, status_code, media_types, direction
+        )
+        if "content" not in response:
+            # An empty object is left out there, but it is what we send.
+            empty = {"application/json": {"schema": {"type": "object"}}}
+            response = {"description": "", "content": empty}
+        for content in response["content"].values():
             content["schema"] = self._envelope(content["schema"], int(status_code))
         return response
 
@@ -63,10 +70,20 @@ class EnvelopeSchema(AutoSchema):
             "success": {"const": True},
         }
         required = list(properties)
-        if self._is_list_view() and data.get("type") == "array":
+        if self._is_list_view() and self._is_array(data):
             properties["pagination"] = self._component("Pagination", PAGINATION_SCHEMA)
             required.append("pagination")
         return {"type": "object", "required": required, "properties": properties}
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        """Keep lists of one thing but of different shapes apart."""
+        return f"{serializer_name}In{self.view.pagination_class.__name__}"  # type: ignore[attr-defined]
+
+    def _is_array(self, schema: dict[str, Any]) -> bool:
+        name = schema.get("$ref", "").rpartition("/")[2]
+        if name:
+            schema = self.registry[name, ResolvedComponent.SCHEMA].schema
+        return bool(schema.get("type") == "array")
 
     def _error_statuses(self) -> list[str]:
         statuses = {"400", "404", "429", "500", "503"}
@@ -76,15 +93,18 @@ class EnvelopeSchema(AutoSchema):
             statuses.add("403")
         if self.method in self._BODY_METHODS:
             statuses |= {"409", "413", "415"}
-        statuses |= getattr(self.view, "extra_error_statuses", {}).get(self.view.action, set())
+        statuses |= getattr(self.view, "extra_error_statuses", {}).get(
+            getattr(self.view, "action", None), set()
+        )
         return sorted(statuses)
 
     def _is_public(self) -> bool:
         return all(isinstance(one, AllowAny) for one in self.view.get_permissions())
 
     def _component(self, name: str, schema: dict[str, Any]) -> Any:
+        # A copy: drf-spectacular's hooks rewrite what they are given.
         component = ResolvedComponent(
-            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
+            name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name
         )
         self.registry.register_on_missing(component)
         return component.ref

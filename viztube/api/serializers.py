@@ -15,10 +15,8 @@ from viztube.api.names import camelize
 class TimeField(serializers.DateTimeField):
     """ISO 8601 in UTC with milliseconds and ``Z``, like ``2026-01-31T12:00:00.000Z``."""
 
-    def to_representation(self, value: datetime | None) -> str | None:
+    def to_representation(self, value: datetime) -> str:
         """Return the text of a time."""
-        if value is None:
-            return None
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

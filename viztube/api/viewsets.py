@@ -3,10 +3,12 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework import viewsets
 from rest_framework.request import Request
 
 from viztube.api.errors import TooLarge
+from viztube.api.requests import content_length
 
 
 class ApiViewSet(viewsets.GenericViewSet[Any]):
@@ -18,11 +20,16 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
 
     multipart_limits: ClassVar[dict[str, int]] = {}
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Read every body as UTF-8: some charsets that a client can name do not even yield text."""
+        request.encoding = settings.DEFAULT_CHARSET
+        return super().initialize_request(request, *args, **kwargs)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check the announced length first: not even authentication runs for what is too large."""
         limit = settings.MAX_BODY_BYTES
         if (request.content_type or "").lower().startswith("multipart/"):
             limit = self.multipart_limits.get(str(self.action), limit)
-        if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        if content_length(request) > limit:
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         super().initial(request, *args, **kwargs)

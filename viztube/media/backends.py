@@ -1,10 +1,9 @@
 """The media interface: what the apps may ask of the place where files are.
 
-Folders are the unit: one holds all files of a video or of one profile image. Every method is safe to
-repeat, because jobs are.
+Folders are the unit: one holds all files of a video or of one profile image. Every method is safe
+to repeat, because jobs are.
 """
 
-import os
 import shutil
 from abc import ABC, abstractmethod
 from functools import lru_cache
@@ -64,14 +63,14 @@ class LocalBackend(MediaBackend):
             return
         new.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.rename(old, new)
+            old.rename(new)
         except FileNotFoundError:
             if not new.is_dir():
                 raise FolderMissing(f"{source} cannot become {target}: neither exists.") from None
 
     def add(self, folder: str, file: Path) -> None:
         """Rename a file into a folder."""
-        os.rename(file, self._folder(folder) / file.name)
+        file.rename(self._folder(folder) / file.name)
 
     def remove(self, folder: str, name: str) -> None:
         """Unlink a file."""
@@ -82,7 +81,7 @@ class LocalBackend(MediaBackend):
         trash = self._trash(folder)
         trash.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.rename(self._folder(folder), trash)
+            self._folder(folder).rename(trash)
         except FileNotFoundError:
             return
 

@@ -1,8 +1,8 @@
 """Names of things below the media root.
 
-``p/<key>/`` holds published files, ``h/<key>/`` hidden ones; ``key`` is 128 random bits, and knowing
-an address is the permission to fetch it. ``incoming/`` holds what is being received, ``trash/`` what
-is being deleted; neither is ever served.
+``p/<key>/`` holds published files, ``h/<key>/`` hidden ones; ``key`` is 128 random bits, and
+knowing an address is the permission to fetch it. ``incoming/`` holds what is being received,
+``trash/`` what is being deleted; neither is ever served.
 """
 
 import re

@@ -4,8 +4,6 @@ The database commits first, the disk follows at once, and a job written in the s
 what a crash in between left undone.
 """
 
-from functools import partial
-
 from django.db import transaction
 
 from viztube.media.backends import media
@@ -20,10 +18,10 @@ def place_on_commit(source: str, target: str) -> None:
     place_folder.configure(schedule_in={"seconds": SAFETY_NET_DELAY}).defer(
         source=source, target=target
     )
-    transaction.on_commit(partial(media().move, source, target), robust=True)
+    transaction.on_commit(lambda: media().move(source, target), robust=True)
 
 
 def discard_on_commit(folder: str) -> None:
     """Once the current transaction commits, stop serving a folder; a job then deletes it."""
     delete_folder.defer(folder=folder)
-    transaction.on_commit(partial(media().withdraw, folder), robust=True)
+    transaction.on_commit(lambda: media().withdraw(folder), robust=True)

@@ -17,6 +17,7 @@ POSTER_MEMORY = 2 << 30
 MAX_SIDE = 8192  # pixels; beyond is no video for this service
 MAX_DURATION = 24 * 3600.0  # seconds
 POSTER_SIDE = 1280
+KEY_FRAMES_FROM = 20.0  # seconds
 
 # Decoders that may touch a stranger's stream: what browsers play and cameras record.
 CODECS = (
@@ -92,12 +93,18 @@ def probe(path: Path) -> VideoInfo:
 def extract_poster(video: Path, target: Path, duration: float) -> None:
     """Write a representative frame as JPEG, at most 1280 pixels a side; raises NotAVideo.
 
-    The frame is the most typical of fifty, a tenth into the video; a file too slow to search gives
-    its first one.
+    It is the most typical of ten, from a tenth into the video: key frames of a long video, two a
+    second of a short one, which may have a single key frame. Frames are made small before they are
+    compared, because ten of 4K would take 120 MB. A file too slow to search gives its first frame.
     """
-    for start, pick in ((duration / 10, "thumbnail=50,"), (0.0, "")):
+    attempt: tuple[float, tuple[str, ...], tuple[str, ...]]
+    if duration > KEY_FRAMES_FROM:
+        attempt = (duration / 10, ("-skip_frame", "nokey", "-noaccurate_seek"), ("thumbnail=10",))
+    else:
+        attempt = (duration / 10, (), ("fps=2", "thumbnail=10"))
+    for start, options, pick in (attempt, (0.0, (), ())):
         try:
-            _one_frame(video, target, start, pick)
+            _one_frame(video, target, start, options, pick)
         except CommandFailed:
             continue
         if target.is_file() and target.stat().st_size:
@@ -105,20 +112,24 @@ def extract_poster(video: Path, target: Path, duration: float) -> None:
     raise NotAVideo("has no picture that can be decoded")
 
 
-def _one_frame(video: Path, target: Path, start: float, pick: str) -> None:
+def _one_frame(
+    video: Path, target: Path, start: float, options: tuple[str, ...], pick: tuple[str, ...]
+) -> None:
     scale = (
         f"scale=w='min({POSTER_SIDE},iw)':h='min({POSTER_SIDE},ih)'"
         ":force_original_aspect_ratio=decrease"
     )
+    *sampling, choice = pick or ("null",)
     run_guarded(
         [
             settings.FFMPEG,
             *("-nostdin", "-v", "error", "-threads", "2"),
             *INPUT_GUARDS,
             *("-codec_whitelist", CODECS),
+            *options,
             *("-ss", f"{start:.3f}", "-i", str(video)),
             *("-map", "0:V:0", "-an", "-sn", "-dn", "-map_metadata", "-1"),
-            *("-vf", f"{pick}{scale},format=yuvj420p"),
+            *("-vf", ",".join((*sampling, scale, "format=yuvj420p", choice))),
             *("-frames:v", "1", "-q:v", "3", "-f", "mjpeg", "-y", str(target)),
         ],
         timeout=POSTER_SECONDS,

@@ -28,6 +28,8 @@ def file_response(request: HttpRequest, path: Path) -> HttpResponseBase:
 
     One range is honoured; several, or one that makes no sense, are ignored as the RFC allows.
     """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     status = path.stat()
     size = status.st_size
     etag = f'"{int(status.st_mtime):x}-{size:x}"'
@@ -65,7 +67,9 @@ def _with_validators(response: HttpResponseBase, etag: str, modified: int) -> Ht
 
 
 def _range_applies(request: HttpRequest, etag: str, modified: int) -> bool:
-    """Tell whether If-Range, when sent, still matches: else the client needs the whole file."""
+    """Tell whether Range counts: for GET, and only while If-Range, when sent, still matches."""
+    if request.method != "GET":
+        return False
     condition = request.headers.get("If-Range")
     if condition is None:
         return True
@@ -73,7 +77,7 @@ def _range_applies(request: HttpRequest, etag: str, modified: int) -> bool:
         return condition == etag
     try:
         return int(parsedate_to_datetime(condition).timestamp()) == modified
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

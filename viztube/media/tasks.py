@@ -17,13 +17,13 @@ STALE_FILE_AGE = DAY
 STALE_FOLDER_AGE = 7 * DAY
 
 
-@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))
 def delete_folder(folder: str) -> None:
     """Remove a folder whose row is gone; tried for more than a day before staff is asked."""
     media().delete(folder)
 
 
-@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))
 def place_folder(source: str, target: str) -> None:
     """Finish moving a folder that the request was to move itself; most often that is done."""
     try:

@@ -30,7 +30,9 @@ class ReceivedFile(TemporaryUploadedFile):
 
     def __init__(self, content_type: str) -> None:
         settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
-        file = NamedTemporaryFile(dir=settings.MEDIA_INCOMING, suffix=".upload")
+        file = NamedTemporaryFile(  # noqa: SIM115 - closed with the upload
+            dir=settings.MEDIA_INCOMING, suffix=".upload"
+        )
         UploadedFile.__init__(self, file, "upload", content_type, 0)
 
 
@@ -60,7 +62,7 @@ class LimitedUploadHandler(FileUploadHandler):
         assert self.file is not None
         self.file.write(raw_data)
 
-    def file_complete(self, file_size: int) -> UploadedFile | None:
+    def file_complete(self, file_size: int) -> ReceivedFile:
         """Hand the finished file over; it is deleted with the request unless it is moved."""
         file, self.file = self.file, None
         assert file is not None
@@ -82,7 +84,7 @@ class WorkingFolder:
         self.name = f"{INCOMING}/{secrets.token_hex(16)}"
         self.path = Path(settings.MEDIA_ROOT) / self.name
 
-    def take(self, upload: UploadedFile, name: str) -> Path:
+    def take(self, upload: "UploadedFile[bytes]", name: str) -> Path:
         """Move an uploaded file in, by rename."""
         target = self.path / name
         Path(upload.temporary_file_path()).rename(target)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 from procrastinate.contrib.django.admin import ProcrastinateJobAdmin
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -18,3 +19,9 @@ class JobAdmin(ProcrastinateJobAdmin):
     show_full_result_count = False
     ordering: ClassVar[Any] = ("-id",)
     list_per_page = 50
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Let those act who were given the change permission, although nothing is editable."""
+        if not request.user.has_perm("procrastinate.change_procrastinatejob"):
+            return {}
+        return super().get_actions(request)

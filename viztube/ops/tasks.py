@@ -1,6 +1,8 @@
 """Jobs that look after jobs."""
 
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
 
 from viztube.media.queues import DEFAULT_QUEUE
 
@@ -14,7 +16,12 @@ async def reap_stalled_jobs(timestamp: int) -> None:
     """Put jobs back whose worker died, every minute: all jobs are safe to repeat."""
     manager = app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
-        await manager.retry_job(job)
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:
+            # One of two jobs with a queueing lock: the other waits already, and may wait for this
+            # one's lock.
+            await manager.finish_job(job, status=Status.ABORTED, delete_job=True)
 
 
 @app.periodic(cron="29 4 * * *")

@@ -1,0 +1,220 @@
+"""Receiving files: bounded while they arrive, and nothing left of what fails."""
+
+import errno
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from viztube.api.tests.fixtures import Client
+from viztube.media import uploads
+from viztube.media.tests.fixtures import named_file, picture
+from viztube.media.uploads import ReceivedFile, working_folder
+
+Listing = Callable[[], set[str]]
+TYPE = "multipart/form-data; boundary=X"
+AVATAR = "user/update-avatar"
+
+
+def part(field: str, content: bytes, name: str = "a.png", more: str = "") -> bytes:
+    head = f'--X\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n{more}\r\n'
+    return head.encode("utf-8", "surrogateescape") + content + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "limit"), [("videos", "videoFile", "VIDEO"), (AVATAR, "avatar", "IMAGE")]
+)
+def test_a_file_over_the_limit_of_its_field_is_refused_while_it_arrives(
+    user_client: Client,
+    stored_files: Listing,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    field: str,
+    limit: str,
+) -> None:
+    monkeypatch.setattr(uploads, "IMAGE_BYTES", 300_000)
+    monkeypatch.setitem(uploads.FILE_LIMITS, "videoFile", 600_000)
+    size = {"VIDEO": 600_000, "IMAGE": 300_000}[limit]
+    method = "POST" if path == "videos" else "PATCH"
+
+    at_limit = user_client.request(
+        method, path, part(field, bytes(size)) + b"--X--\r\n", content_type=TYPE
+    )
+    over = user_client.request(
+        method, path, part(field, bytes(size + 1)) + b"--X--\r\n", content_type=TYPE
+    )
+
+    assert at_limit.status in {400, 415}
+    assert (over.status, over.code) == (413, "too_large")
+    assert over.body["message"] == f"{field}: may have at most {size:,} bytes"
+    assert stored_files() == set()
+
+
+def test_the_limits_are_those_of_the_contract() -> None:
+    assert uploads.FILE_LIMITS == {"videoFile": 100_000_000}
+    assert uploads.IMAGE_BYTES == 10_000_000
+
+
+@pytest.mark.parametrize("cut", [10, 120, 300_000, 599_990])
+def test_a_body_that_ends_early_is_refused_and_leaves_nothing(
+    user_client: Client, stored_files: Listing, cut: int
+) -> None:
+    body = part("videoFile", bytes(600_000), "clip.mp4") + b"--X--\r\n"
+
+    environ: dict[str, Any] = {
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body[:cut]),
+    }
+    response: Any = user_client.http.generic(
+        "POST",
+        "/api/v2/videos",
+        body[:cut],
+        TYPE,
+        headers={"Authorization": f"Bearer {user_client.token}"},
+        **environ,
+    )
+
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid"
+    assert stored_files() == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 800 + ".png",
+        "../../../etc/passwd",
+        "C:\\a\\b.png",
+        "\u202egnp.exe",
+        "\udcff\udcfe.png",
+        ".",
+        "..",
+        "a;b\tc.png",
+        "%00.png",
+        "ü" * 300,
+        " ",
+        "a.png.",
+    ],
+    ids=lambda name: ascii(name)[:20],
+)
+def test_whatever_a_file_is_called_it_is_stored_under_our_name(
+    user_client: Client, stored_files: Listing, name: str
+) -> None:
+    body = part("avatar", picture().getvalue(), name) + b"--X--\r\n"
+
+    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+
+    if answer.status == 400:  # no name can be made of it, so it is no file
+        assert name in {".", "..", " ", "\udcff\udcfe.png"}
+        assert stored_files() == set()
+    else:
+        assert answer.status == 200
+        assert [path.rpartition("/")[2] for path in stored_files()] == ["avatar.png"]
+
+
+def test_a_file_without_a_name_is_no_file(user_client: Client, stored_files: Listing) -> None:
+    body = part("avatar", picture().getvalue(), "") + b"--X--\r\n"
+
+    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+
+    assert (answer.status, list(answer.body["details"])) == (400, ["avatar"])
+    assert stored_files() == set()
+
+
+def test_text_where_a_file_belongs_is_400(user_client: Client) -> None:
+    body = b'--X\r\nContent-Disposition: form-data; name="avatar"\r\n\r\ntext\r\n--X--\r\n'
+
+    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+
+    assert (answer.status, list(answer.body["details"])) == (400, ["avatar"])
+
+
+def test_more_files_than_ten_are_413_and_leave_nothing(
+    user_client: Client, stored_files: Listing
+) -> None:
+    body = b"".join(part(f"file{number}", b"x" * 1000) for number in range(11)) + b"--X--\r\n"
+
+    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+
+    assert (answer.status, answer.code) == (413, "too_large")
+    assert stored_files() == set()
+
+
+def test_files_that_nobody_asked_for_are_dropped(
+    user_client: Client, stored_files: Listing
+) -> None:
+    body = {"avatar": picture(), "extra": named_file(b"x" * 500_000, "extra.bin")}
+
+    answer = user_client.patch(AVATAR, body)
+
+    assert answer.status == 200
+    answer.response.close()
+    assert [path.rpartition("/")[2] for path in stored_files()] == ["avatar.png"]
+
+
+def test_one_who_is_signed_out_stores_nothing(api: Client, stored_files: Listing) -> None:
+    answer = api.patch(AVATAR, {"avatar": picture()})
+
+    assert answer.status == 401
+    assert stored_files() == set()
+
+
+def test_a_disk_that_is_full_while_receiving_is_503_and_leaves_nothing(
+    user_client: Client, stored_files: Listing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, data: bytes) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ReceivedFile, "write", full, raising=False)
+
+    answer = user_client.patch(AVATAR, {"avatar": picture()})
+
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert stored_files() == set()
+
+
+def received(content: bytes) -> ReceivedFile:
+    file = ReceivedFile("video/mp4")
+    file.write(content)
+    file.flush()
+    return file
+
+
+def test_a_file_is_on_disk_while_it_arrives_and_gone_when_it_is_closed(
+    stored_files: Listing,
+) -> None:
+    file = received(b"content")
+    assert len(stored_files()) == 1
+
+    file.close()
+    assert stored_files() == set()
+
+
+def test_taking_a_file_is_a_rename_that_outlives_the_request(stored_files: Listing) -> None:
+    file = received(b"content")
+    number = Path(file.temporary_file_path()).stat().st_ino
+
+    with working_folder() as folder:
+        path = folder.take(file, "video.mp4")
+
+    assert path.read_bytes() == b"content"
+    assert path.stat().st_ino == number
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert stored_files() == {f"{folder.name}/video.mp4"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_whatever_fails_in_a_working_folder_nothing_of_it_stays(
+    media_root: Path, error: type[BaseException]
+) -> None:
+    def work() -> NoReturn:
+        with working_folder() as folder:
+            folder.take(received(b"content"), "video.mp4")
+            raise error
+
+    with pytest.raises(error):
+        work()
+
+    assert list((media_root / "incoming").iterdir()) == []
