@@ -2,8 +2,19 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "viztube.settings")
+django.setup(set_prefix=False)
 
-application = get_wsgi_application()
+from viztube.api.requests import Utf8Request  # noqa: E402 - needs the settings
+
+
+class Application(WSGIHandler):
+    """Django's handler with our own request class."""
+
+    request_class = Utf8Request
+
+
+application = Application()

@@ -36,20 +36,27 @@ class ApiError(APIException):
     default_code = "invalid"
     default_detail = "The request is not valid."
     headers: Mapping[str, str] = {}
+    # The code beside a field in ``details``, where it is another than the answer's.
+    field_code = ""
 
-    def __init__(self, message: str | None = None, code: str | None = None) -> None:
-        super().__init__(message, code)
-        self.message = str(message or self.default_detail)
+    def __init__(
+        self, message: str | None = None, code: str | None = None, *, field: str | None = None
+    ) -> None:
+        """Take the sentence, and the field of the request that it is about when there is one."""
+        text = str(message or self.default_detail)
+        self.message = f"{field}: {text}" if field else text
         self.code = code or self.default_code
         self.details: Details = {}
+        if field:
+            self.details[field] = [{"code": self.field_code or self.code, "message": text}]
+        super().__init__(self.message, self.code)
 
 
 class FieldError(ApiError):
     """A failure that belongs to one field of the request."""
 
-    def __init__(self, field: str, message: str, code: str = "invalid") -> None:
-        super().__init__(f"{field}: {message}")
-        self.details = {field: [{"code": code, "message": message}]}
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message, field=field)
 
 
 class NotAuthenticated(ApiError):
@@ -67,11 +74,7 @@ class Conflict(ApiError):
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
     default_detail = "This conflicts with something that already exists."
-
-    def __init__(self, message: str | None = None, field: str | None = None) -> None:
-        super().__init__(f"{field}: {message}" if field else message)
-        if field:
-            self.details = {field: [{"code": "unique", "message": str(message)}]}
+    field_code = "unique"
 
 
 class TooLarge(ApiError):
@@ -88,11 +91,6 @@ class UnsupportedMedia(ApiError):
     status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
     default_code = "unsupported_media"
     default_detail = "This type of content is not accepted."
-
-    def __init__(self, message: str | None = None, field: str | None = None) -> None:
-        super().__init__(f"{field}: {message}" if field else message)
-        if field:
-            self.details = {field: [{"code": "unsupported_media", "message": str(message)}]}
 
 
 class Unavailable(ApiError):
@@ -250,7 +248,7 @@ def _integrity_error(error: IntegrityError) -> ApiError:
     state = getattr(cause, "sqlstate", None)
     if state == "23505":
         found = re.search(r"Key \((\w+)\)=", getattr(cause.diag, "message_detail", "") or "")  # type: ignore[union-attr]
-        return Conflict("is already taken", camelize(found[1])) if found else Conflict()
+        return Conflict("is already taken", field=camelize(found[1])) if found else Conflict()
     if state == "23503":
         return not_found()
     logger.warning("A constraint refused a write that validation let through: %s", error)

@@ -3,6 +3,8 @@
 from contextvars import ContextVar
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIRequest
+from django.utils.http import parse_header_parameters
 from rest_framework.throttling import BaseThrottle
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -32,3 +34,16 @@ def content_length(request: Any) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
+
+
+class Utf8Request(WSGIRequest):
+    """A request whose texts are UTF-8, whatever charset its Content-Type claims.
+
+    Django would decode the query string with it, and a charset that is no text encoding (``hex``)
+    fails there before any middleware could answer.
+    """
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        self.content_type, self.content_params = parse_header_parameters(
+            meta.get("CONTENT_TYPE", "")
+        )

@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from tempfile import TemporaryFile
+
+from django.conf import settings
 
 # A crafted ".mp4" can be a playlist that names other files or hosts: only plain files, only these
 # containers. (ffmpeg's names; "mov" covers MP4, "matroska" covers WebM.)
@@ -21,6 +24,7 @@ INPUT_GUARDS = (
     "32",
 )
 MAX_OUTPUT_FILE = 50_000_000  # bytes
+MAX_PRINTED = 1_000_000  # bytes
 
 
 class CommandFailed(Exception):
@@ -32,29 +36,41 @@ class CommandFailed(Exception):
 
 
 def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:
-    """Run a command and return what it printed.
+    """Run a command and return what it printed, at most ``MAX_PRINTED`` bytes.
 
     ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. Raises
     CommandFailed; a program that is not installed raises FileNotFoundError.
     """
-    process = subprocess.Popen(  # noqa: S603 - an argv list, no shell
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        _limit(process.pid, memory)
-        output, complaint = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise CommandFailed(argv[0], "timed out") from None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    if process.returncode != 0:
-        raise CommandFailed(argv[0], complaint[-500:].decode(errors="replace").strip())
+    settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
+    # Into files, which the limit on file sizes bounds: through pipes a crafted file could make
+    # a program print more than fits into our memory.
+    with (
+        TemporaryFile(dir=settings.MEDIA_INCOMING) as printed,
+        TemporaryFile(dir=settings.MEDIA_INCOMING) as complaints,
+    ):
+        process = subprocess.Popen(  # noqa: S603 - an argv list, no shell
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=complaints,
+            start_new_session=True,
+        )
+        try:
+            _limit(process.pid, memory)
+            process.wait(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(argv[0], "timed out") from None
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.returncode != 0:
+            complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - 500))
+            raise CommandFailed(argv[0], complaints.read().decode(errors="replace").strip())
+        printed.seek(0)
+        output = printed.read(MAX_PRINTED + 1)
+    if len(output) > MAX_PRINTED:
+        raise CommandFailed(argv[0], "printed too much")
     return output
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ VIDEO_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mjp
 
 _ENTRIES = (
     "format=format_name,duration"
-    ":stream=index,codec_type,codec_name,width,height,duration"
+    ":stream=codec_type,codec_name,width,height,duration"
     ":stream_disposition=attached_pic"
     ":stream_side_data=rotation"
 )
@@ -84,7 +85,7 @@ def probe(path: Path) -> VideoInfo:
         stream.get("duration")
     )
     if duration is None:
-        duration = _last_packet(path, int(stream["index"]))
+        duration = _measured_duration(path)
     if not 0 < duration <= MAX_DURATION:
         raise NotAVideo("has no usable duration")
     return VideoInfo(round(duration, 3), width, height, extension)
@@ -182,15 +183,22 @@ def _seconds(text: Any) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
-def _last_packet(path: Path, index: int) -> float:
+def _measured_duration(path: Path) -> float:
     """Return where the last packet ends: files that browsers record carry no duration."""
-    lines = _ffprobe(
-        path,
-        *("-select_streams", str(index), "-show_entries", "packet=pts_time,duration_time"),
-        *("-of", "csv=p=0"),
-    ).split()
-    end = 0.0
-    for line in lines:
-        start, _, length = line.decode(errors="replace").partition(",")
-        end = max(end, (_seconds(start) or 0.0) + (_seconds(length.strip(",")) or 0.0))
-    return end
+    try:
+        progress = run_guarded(
+            [
+                settings.FFMPEG,
+                *("-nostdin", "-v", "error"),
+                *INPUT_GUARDS,
+                *("-codec_whitelist", CODECS, "-i", str(path)),
+                *("-map", "0:V:0", "-c", "copy", "-f", "null"),
+                *("-progress", "pipe:1", "-stats_period", "60", "-"),
+            ],
+            timeout=PROBE_SECONDS,
+            memory=PROBE_MEMORY,
+        )
+    except CommandFailed as error:
+        raise NotAVideo("could not be read as a video") from error
+    times = re.findall(rb"^out_time_us=(\d+)$", progress, re.MULTILINE)
+    return int(times[-1]) / 1_000_000 if times else 0.0

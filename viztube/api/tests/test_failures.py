@@ -213,9 +213,14 @@ def test_only_what_is_taken_makes_a_conflict(api: Client, fails_with: FailsWith)
 @pytest.mark.parametrize(
     ("error", "field", "code"),
     [
-        (errors.FieldError("page", "is odd", "odd"), "page", "odd"),
-        (errors.Conflict("is already taken", "username"), "username", "unique"),
-        (errors.UnsupportedMedia("must be a picture", "avatar"), "avatar", "unsupported_media"),
+        (errors.FieldError("page", "is odd"), "page", "invalid"),
+        (errors.Conflict("is already taken", field="username"), "username", "unique"),
+        (
+            errors.UnsupportedMedia("must be a picture", field="avatar"),
+            "avatar",
+            "unsupported_media",
+        ),
+        (errors.TooLarge("may have at most 5 bytes", field="avatar"), "avatar", "too_large"),
     ],
 )
 def test_an_error_of_one_field_names_it(

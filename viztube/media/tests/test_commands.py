@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from viztube.media.commands import CommandFailed, run_guarded
+from viztube.media.commands import MAX_OUTPUT_FILE, MAX_PRINTED, CommandFailed, run_guarded
 
 GIGABYTE = 1 << 30
 
@@ -116,3 +116,13 @@ def test_an_error_of_ours_leaves_no_process_behind(monkeypatch: pytest.MonkeyPat
     with pytest.raises(RuntimeError):
         python("import time; time.sleep(60)")
     assert not is_running(seen[0])
+
+
+def test_more_output_than_fits_is_a_failure() -> None:
+    with pytest.raises(CommandFailed, match="printed too much"):
+        python(f"print('x' * {MAX_PRINTED + 1})")
+
+
+def test_a_flood_of_output_ends_at_the_limit_on_files() -> None:
+    with pytest.raises(CommandFailed):
+        python(f"import sys\nwhile True: sys.stdout.write('x' * {MAX_OUTPUT_FILE // 4})")

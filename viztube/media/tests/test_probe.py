@@ -282,13 +282,18 @@ def test_a_rotation_is_found_among_other_side_data(
 
 @pytest.mark.parametrize("duration", ['"N/A"', "null", '"nan"', '"inf"', '"-1"', '"0"'])
 @pytest.mark.parametrize(
-    ("packets", "end"), [("0.000000,0.04\n0.5,0.25\n0.25,N/A,\n", 0.75), ("N/A,N/A\n", None)]
+    ("progress", "end"),
+    [
+        (b"out_time_us=250000\nprogress=continue\nout_time_us=750000\nprogress=end\n", 0.75),
+        (b"out_time_us=N/A\nprogress=end\n", None),
+        (b"", None),
+    ],
 )
 def test_a_duration_that_is_none_is_measured(
-    monkeypatch: pytest.MonkeyPatch, duration: str, packets: str, end: float | None
+    monkeypatch: pytest.MonkeyPatch, duration: str, progress: bytes, end: float | None
 ) -> None:
     def answer(argv: list[str], **kwargs: object) -> bytes:
-        return (packets if "csv=p=0" in argv else report(duration=duration)).encode()
+        return progress if "-progress" in argv else report(duration=duration).encode()
 
     monkeypatch.setattr("viztube.media.probe.run_guarded", answer)
 
@@ -297,6 +302,18 @@ def test_a_duration_that_is_none_is_measured(
             probe(CLIP)
     else:
         assert probe(CLIP).duration == end
+
+
+def test_a_duration_that_takes_too_long_to_measure_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(argv: list[str], **kwargs: object) -> bytes:
+        if "-progress" in argv:
+            raise CommandFailed("ffmpeg", "timed out")
+        return report(duration="null").encode()
+
+    monkeypatch.setattr("viztube.media.probe.run_guarded", answer)
+
+    with pytest.raises(NotAVideo, match="could not be read"):
+        probe(CLIP)
 
 
 def test_a_search_that_takes_too_long_gives_the_first_frame(

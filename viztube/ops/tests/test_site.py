@@ -170,6 +170,14 @@ def test_a_client_that_hangs_up_leaves_nothing(site: RunningSite) -> None:
     assert client.get("/videos", params={"userId": owner}).json()["data"]["docs"] == []
 
 
+def test_a_charset_that_is_no_text_encoding_is_ignored(site: RunningSite) -> None:
+    answer = httpx.get(
+        f"{site.api}/videos?query=x", headers={"Content-Type": "text/plain; charset=hex"}
+    )
+
+    assert answer.status_code == 200
+
+
 def incoming(site: RunningSite) -> list[str]:
     """Return what lies in the folder of uploads that are being received."""
     return [path.name for path in (site.data_dir / "media" / "incoming").iterdir()]

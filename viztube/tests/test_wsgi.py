@@ -1,0 +1,23 @@
+"""How requests are made from what gunicorn hands over, before any middleware."""
+
+from io import BytesIO
+
+import pytest
+
+from viztube.wsgi import application
+
+
+@pytest.mark.parametrize("charset", ["hex", "idna", "undefined", "utf-16", "nonsense"])
+def test_a_charset_in_the_content_type_changes_nothing(charset: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/api/v2/videos",
+        "QUERY_STRING": "query=caf%C3%A9",
+        "CONTENT_TYPE": f"text/plain; charset={charset}",
+        "wsgi.input": BytesIO(),
+    }
+
+    request = application.request_class(environ)
+
+    assert request.GET["query"] == "caf\u00e9"
+    assert request.content_type == "text/plain"
