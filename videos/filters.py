@@ -46,7 +46,7 @@ class VideoFilter(FilterSet):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """Filter, then sort."""
-        videos = super().filter_queryset(queryset)
+        videos: Any = super().filter_queryset(queryset)
         values = self.form.cleaned_data
         sort = values["sortBy"] or "createdAt"
         if sort == "relevance" and not values["query"]:

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
 from django.db.models import Count, F, FloatField, OuterRef, Q, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Left, Lower, Upper
 
 from users.models import User
@@ -23,7 +24,7 @@ SORT_FIELDS = {
 }
 
 
-def title_sort() -> Lower:
+def title_sort() -> Combinable:
     """Return what titles are sorted by, whatever their case and length."""
     return Lower(Left("title", TITLE_SORT_LENGTH))
 
@@ -60,9 +61,10 @@ class VideoQuerySet(models.QuerySet[Any]):
     def search(self, text: str) -> Self:
         """Return videos whose title or description has the text, its words, or nearly its title.
 
-        Case is ignored, ``%`` and ``_`` are ordinary characters; each part has its index.
+        Case is ignored, and no character has a meaning of its own: not ``%`` and ``_``, not the
+        quotes and minus signs of web search engines. Each part has its index.
         """
-        words = SearchQuery(text, config=SEARCH_CONFIG, search_type="websearch")
+        words = SearchQuery(text, config=SEARCH_CONFIG)
         return self.alias(title_upper=Upper("title")).filter(
             Q(search=words)
             | Q(title__icontains=text)
@@ -76,7 +78,7 @@ class VideoQuerySet(models.QuerySet[Any]):
         if sort == "title":
             videos = videos.annotate(title_sort=title_sort())
         if sort == "relevance":
-            words = SearchQuery(text, config=SEARCH_CONFIG, search_type="websearch")
+            words = SearchQuery(text, config=SEARCH_CONFIG)
             rank = SearchRank(F("search"), words) + TrigramWordSimilarity(text, "title")
             # As double precision: a cursor must give back the very same number.
             videos = videos.annotate(relevance=Cast(rank, FloatField()))

@@ -1,6 +1,6 @@
 """Videos over HTTP: ``/api/v2/videos``."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema
@@ -50,14 +50,15 @@ class VideoViewSet(ApiViewSet):
 
     def get_queryset(self) -> VideoQuerySet:
         """Return what this call may touch."""
+        videos: VideoQuerySet = Video.objects.all()
         if self.action == "list":
-            return Video.objects.published().with_details()
-        return Video.objects.visible_to(self.request.user).with_details()
+            return videos.published().with_details()
+        return videos.visible_to(self.request.user).with_details()
 
     def list(self, request: Request) -> Response:
         """Find published videos."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        owner = request.query_params.get("userId")
+        owner = request.query_params.get("userId", "").strip()
         if not page and owner:
             _require_channel(owner)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

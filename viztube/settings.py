@@ -242,6 +242,8 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "viztube.api.schema.EnvelopeSchema",
     "EXCEPTION_HANDLER": "viztube.api.errors.exception_handler",
+    # OPTIONS tells what is allowed; what calls take is in the OpenAPI document.
+    "DEFAULT_METADATA_CLASS": None,
     "NON_FIELD_ERRORS_KEY": "nonFieldErrors",
     "NUM_PROXIES": TRUSTED_PROXIES,
     "UNICODE_JSON": True,

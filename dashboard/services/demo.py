@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 
 from users.models import User
 from videos.services.uploads import upload_video
@@ -26,8 +26,10 @@ VIDEOS = (
     (
         "Game of life",
         "Conway's rules on a random field.",
-        "life=size=213x120:rate=12:ratio=0.3:mold=20:life_color=#5fd38d:death_color=#1d3557"
-        ":mold_color=#22577a,scale=854:480:flags=neighbor",
+        (
+            "life=size=213x120:rate=12:ratio=0.3:mold=20:life_color=#5fd38d:death_color=#1d3557"
+            ":mold_color=#22577a,scale=854:480:flags=neighbor"
+        ),
         330,
     ),
     (
@@ -48,24 +50,30 @@ class GeneratedFile(ReceivedFile):
 
 
 def create_demo(*, password: str, say: Callable[[str], object]) -> User:
-    """Create the staff account ``demo`` and its videos; ``say`` is told what is being made."""
-    user: User = User.objects.create_superuser(
-        DEMO_USERNAME, "demo@viztube.example", password, fullname="Demo"
-    )
+    """Create the staff account ``demo`` and its videos; ``say`` is told what is being made.
+
+    All or nothing: half a demo would look like a database in use the next time.
+    """
     settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=settings.MEDIA_INCOMING) as folder:
-        for number, (title, description, picture, pitch) in enumerate(VIDEOS, 1):
+        paths = [Path(folder) / f"{number}.mp4" for number in range(len(VIDEOS))]
+        for number, (path, (title, _, picture, pitch)) in enumerate(
+            zip(paths, VIDEOS, strict=True), 1
+        ):
             say(f"Making demo video {number} of {len(VIDEOS)}: {title}")
-            path = Path(folder) / f"{number}.mp4"
             _generate(path, picture, pitch)
-            upload: UploadedFile = GeneratedFile(path)
-            upload_video(
-                user=user,
-                title=title,
-                description=description,
-                is_published=True,
-                video_file=upload,
+        with transaction.atomic():
+            user: User = User.objects.create_superuser(
+                DEMO_USERNAME, "demo@viztube.example", password, fullname="Demo"
             )
+            for path, (title, description, _, _) in zip(paths, VIDEOS, strict=True):
+                upload_video(
+                    user=user,
+                    title=title,
+                    description=description,
+                    is_published=True,
+                    video_file=GeneratedFile(path),
+                )
     return user
 
 

@@ -13,8 +13,12 @@ def settle(*, video_id: UUID) -> None:
     with transaction.atomic():
         # Two moves of one folder at once would each see half of the other's.
         video = Video.objects.select_for_update(of=("self",)).filter(pk=video_id).first()
-        if video is None or video.stored_folder == video.folder:
-            return
-        media().move(video.stored_folder, video.folder)
-        video.stored_folder = video.folder
-        video.save(update_fields=["stored_folder"])
+        if video is not None and video.stored_folder != video.folder:
+            finish_move(video=video)
+            video.save(update_fields=["stored_folder"])
+
+
+def finish_move(*, video: Video) -> None:
+    """Move the files of a locked row, which the caller saves. Raises FolderMissing, OSError."""
+    media().move(video.stored_folder, video.folder)
+    video.stored_folder = video.folder

@@ -1,6 +1,6 @@
 """Taking a video in."""
 
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -22,8 +22,8 @@ def upload_video(
     title: str,
     description: str,
     is_published: bool,
-    video_file: UploadedFile,
-    thumbnail: UploadedFile | None = None,
+    video_file: "UploadedFile[Any]",
+    thumbnail: "UploadedFile[Any] | None" = None,
 ) -> Video:
     """Check and store a video; raises UnsupportedMedia. A failure leaves neither row nor file."""
     with working_folder() as folder:
@@ -35,7 +35,7 @@ def upload_video(
                 poster = "poster.jpg"
                 extract_poster(path, folder.path / poster, info.duration)
         except NotAVideo as error:
-            raise UnsupportedMedia(str(error), "videoFile") from error
+            raise UnsupportedMedia(str(error), field="videoFile") from error
         if thumbnail is not None:
             poster = store_poster(thumbnail, folder, "poster")
         video = Video(
@@ -56,9 +56,9 @@ def upload_video(
     return video
 
 
-def store_poster(upload: UploadedFile, folder: WorkingFolder, name: str) -> str:
+def store_poster(upload: "UploadedFile[Any]", folder: WorkingFolder, name: str) -> str:
     """Store a thumbnail that somebody sent; return its file name. Raises UnsupportedMedia."""
     try:
-        return store_image(cast(BinaryIO, upload), folder.path, name, max_side=POSTER_SIDE)
+        return store_image(cast("BinaryIO", upload), folder.path, name, max_side=POSTER_SIDE)
     except NotAnImage as error:
-        raise UnsupportedMedia(str(error), "thumbnail") from error
+        raise UnsupportedMedia(str(error), field="thumbnail") from error

@@ -1,26 +1,27 @@
 """Changing and deleting videos."""
 
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from videos.models import Video
+from videos.services.placement import finish_move
 from videos.services.publication import relocate_on_commit
 from videos.services.uploads import store_poster
 from videos.tasks import remove_old_poster
 from viztube.api.errors import not_found
-from viztube.media.backends import media
+from viztube.media.backends import FolderMissing, media
 from viztube.media.placement import discard_on_commit
 from viztube.media.uploads import working_folder
 
 
 def update_video(
-    *, video: Video, changes: dict[str, Any], thumbnail: UploadedFile | None = None
+    *, video: Video, changes: dict[str, Any], thumbnail: "UploadedFile[Any] | None" = None
 ) -> Video:
-    """Change title, description, publication or thumbnail; raises UnsupportedMedia, ApiError 404."""
+    """Change texts, publication or thumbnail; raises UnsupportedMedia, ApiError (404)."""
     with ExitStack() as stack:
         poster = None
         if thumbnail is not None:
@@ -30,6 +31,9 @@ def update_video(
             poster = folder.path / name
         with transaction.atomic():
             row = _locked(video)
+            # After a crash the files may be in either folder; a row has no place for a third.
+            with suppress(FolderMissing, OSError):
+                finish_move(video=row)
             was_hidden = row.is_hidden
             for field, value in changes.items():
                 setattr(row, field, value)

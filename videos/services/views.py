@@ -61,7 +61,7 @@ def fold_views() -> int:
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_FOLD, [FOLD_VIDEOS])
-            changed = cursor.rowcount
+            changed: int = cursor.rowcount
         folded += changed
         if changed < FOLD_VIDEOS:
             return folded

@@ -19,7 +19,8 @@ class VideoFactory(DjangoModelFactory[Video]):
         model = Video
         skip_postgeneration_save = True
 
-    user = factory.SubFactory(UserFactory)
+    # Hashing a password for each of many owners would take most of a test's time.
+    user = factory.SubFactory(UserFactory, password=None)
     title = factory.Sequence(lambda n: f"Video number {n}")
     duration = 12.5
     width = 1280

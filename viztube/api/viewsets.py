@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework import viewsets
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from viztube.api.errors import TooLarge
 from viztube.api.requests import content_length
@@ -26,10 +28,19 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the announced length first: not even authentication runs for what is too large."""
+        """Refuse what is not taken at all, or too large, before even authentication runs."""
+        method = str(request.method).lower()
+        if method == "options":
+            return
+        if method not in self.action_map:
+            raise MethodNotAllowed(method)
         limit = settings.MAX_BODY_BYTES
         if (request.content_type or "").lower().startswith("multipart/"):
             limit = self.multipart_limits.get(str(self.action), limit)
         if content_length(request) > limit:
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         super().initial(request, *args, **kwargs)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer with the Allow header that every answer has, and nothing else (RFC 9110, 9.3.7)."""
+        return Response(status=204)

@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from viztube import __version__
 from viztube.api.errors import Unavailable
 from viztube.api.responses import ok
+from viztube.api.viewsets import ApiViewSet
 
 
 def database_answers() -> bool:
@@ -36,7 +36,7 @@ def cache_answers() -> bool:
     return True
 
 
-class HealthViewSet(ViewSet):
+class HealthViewSet(ApiViewSet):
     """Whether this service can work."""
 
     authentication_classes = ()

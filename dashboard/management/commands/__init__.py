@@ -1,0 +1,1 @@
+"""Commands of the dashboard app, for ``manage.py``."""

@@ -1,0 +1,45 @@
+"""Fixtures of the tests of videos."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from users.models import User
+from users.tests.factories import UserFactory
+from videos.tests.clips import make_clip
+from videos.tests.jobs import empty_queue
+from viztube.api.tests.fixtures import Client
+from viztube.media.tests.fixtures import named_file
+
+
+@pytest.fixture(scope="session")
+def tiny_clip_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the content of the smallest video that passes every check."""
+    return make_clip(Path(tmp_path_factory.mktemp("clips")) / "tiny.mp4").read_bytes()
+
+
+@pytest.fixture
+def tiny_clip(tiny_clip_bytes: bytes) -> Any:
+    """Return that video as an open file."""
+    return named_file(tiny_clip_bytes, "tiny.mp4")
+
+
+@pytest.fixture
+def stranger_client(client_for: Callable[[User], Client]) -> Client:
+    """Return a client of somebody who owns nothing."""
+    return client_for(UserFactory.create())
+
+
+@pytest.fixture
+def staff_client(client_for: Callable[[User], Client]) -> Client:
+    """Return a client of a member of staff."""
+    return client_for(UserFactory.create(is_staff=True))
+
+
+@pytest.fixture
+def clean_queue(db: None) -> Iterator[None]:
+    """Leave no job behind; for tests that really commit."""
+    yield
+    empty_queue()

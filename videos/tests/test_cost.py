@@ -1,0 +1,95 @@
+"""What reads cost in statements, whatever the number of rows."""
+
+import pytest
+
+from users.tests.queries import captured_queries
+from videos.models import ViewEvent
+from videos.tests.factories import VideoFactory
+from viztube.api.tests.fixtures import Client
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+@pytest.mark.parametrize(
+    "query",
+    ["", "&page=1", "&query=number", "&query=number&sortBy=relevance", "&sortBy=title"],
+)
+def test_a_list_costs_two(api: Client, rows: int, query: str) -> None:
+    for video in VideoFactory.create_batch(rows):
+        ViewEvent.objects.create(video=video)
+    with captured_queries() as statements:
+        page = api.get(f"videos?limit=100{query}").data
+
+    # The count; the page with its owners and pending views.
+    assert len(page["docs"]) == rows
+    assert len(statements) == 2, statements
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_a_list_for_somebody_signed_in_costs_one_more(user_client: Client, rows: int) -> None:
+    VideoFactory.create_batch(rows)
+    with captured_queries() as statements:
+        user_client.get("videos?limit=100")
+
+    # The caller with the session; the count; the page.
+    assert len(statements) == 3, statements
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_a_cursor_costs_no_more(api: Client, rows: int) -> None:
+    VideoFactory.create_batch(rows + 1)
+    cursor = api.get("videos?limit=1").data["nextCursor"]
+    with captured_queries() as statements:
+        page = api.get(f"videos?limit=100&cursor={cursor}").data
+
+    # The count; the rows after the cursor.
+    assert len(page["docs"]) == rows
+    assert len(statements) == 2, statements
+
+
+def test_an_empty_list_costs_one(api: Client) -> None:
+    with captured_queries() as statements:
+        api.get("videos")
+
+    # The count.
+    assert len(statements) == 1, statements
+
+
+@pytest.mark.parametrize("events", [1, 50])
+def test_one_video_costs_three_and_the_caller(user_client: Client, events: int) -> None:
+    video = VideoFactory.create_batch(events)[0]
+    for _ in range(events):
+        ViewEvent.objects.create(video=video)
+    with captured_queries() as statements:
+        assert user_client.get(f"videos/{video.pk}").data["views"] == events + 1
+
+    # The caller with the session; the video with its owner; the view; the history.
+    assert len(statements) == 4, statements
+
+
+def test_one_video_for_somebody_signed_out_costs_two(api: Client) -> None:
+    video = VideoFactory.create()
+    with captured_queries() as statements:
+        api.get(f"videos/{video.pk}")
+
+    # The video with its owner; the view.
+    assert len(statements) == 2, statements
+
+
+def test_head_costs_one(api: Client) -> None:
+    video = VideoFactory.create()
+    with captured_queries() as statements:
+        api.request("HEAD", f"videos/{video.pk}")
+
+    # The video with its owner.
+    assert len(statements) == 1, statements
+
+
+def test_the_search_column_is_never_read(api: Client) -> None:
+    video = VideoFactory.create()
+    with captured_queries() as statements:
+        api.get("videos?query=number")
+        api.get(f"videos/{video.pk}")
+
+    assert not [text for text in statements if '"search",' in text], statements

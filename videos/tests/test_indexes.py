@@ -1,0 +1,102 @@
+"""The indexes of videos are what PostgreSQL really answers lists and searches from."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from users.tests.factories import UserFactory
+from users.tests.queries import captured_queries
+from videos.models import Video
+from videos.tests.factories import VideoFactory
+from viztube.api.tests.fixtures import Client
+from viztube.media.paths import new_folder
+
+pytestmark = pytest.mark.django_db
+
+INDEX_OF = {
+    "createdAt": "videos_video_by_created_at",
+    "views": "videos_video_by_views",
+    "duration": "videos_video_by_duration",
+    "title": "videos_video_by_title",
+}
+
+
+@pytest.fixture(autouse=True)
+def many_videos(db: None) -> None:
+    """Enough rows that a plan says something, and their statistics."""
+    owners = UserFactory.create_batch(3)
+    videos = []
+    for number in range(300):
+        folder = new_folder("p")
+        videos.append(
+            Video(
+                user=owners[number % 3],
+                title=f"Clip {number} {folder[2:12]}",
+                description=f"About {folder[12:]}",
+                duration=number % 50,
+                views=number % 40,
+                folder=folder,
+                stored_folder=folder,
+                video_file="video.mp4",
+            )
+        )
+    videos[150].title = "Mountain biking"
+    Video.objects.bulk_create(videos)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE videos_video, users_user")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+
+def plan_of(api: Client, **query: Any) -> str:
+    """Return how PostgreSQL reads the page that a call shows."""
+    with captured_queries() as statements:
+        api.get("videos", query=query)
+    (page,) = [text for text in statements if "ORDER BY" in text]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (COSTS OFF) {page}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("sort", INDEX_OF)
+def test_a_page_is_read_in_the_order_of_its_index(api: Client, sort: str, direction: str) -> None:
+    plan = plan_of(api, sortBy=sort, sortType=direction)
+
+    assert f"{INDEX_OF[sort]} on videos_video" in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("sort", INDEX_OF)
+def test_a_cursor_starts_in_the_middle_of_the_index(api: Client, sort: str, direction: str) -> None:
+    query = {"sortBy": sort, "sortType": direction, "limit": 5}
+    cursor = api.get("videos", query=query).data["nextCursor"]
+    plan = plan_of(api, **query, cursor=cursor)
+
+    assert f"{INDEX_OF[sort]} on videos_video" in plan
+    assert "Sort" not in plan
+    (condition,) = [line for line in plan.splitlines() if "Index Cond: (ROW(" in line]
+    assert condition.count("ROW(") == 2
+
+
+def test_a_search_combines_the_indexes_of_words_and_letters(api: Client) -> None:
+    with connection.cursor() as cursor:
+        # On a table this small reading the whole of one of these is as good as a search.
+        cursor.execute(f"DROP INDEX videos_video_user, {', '.join(INDEX_OF.values())}")
+    plan = plan_of(api, query="mountain")
+
+    assert "BitmapOr" in plan
+    for index in (
+        "videos_video_search",
+        "videos_video_title_trgm",
+        "videos_video_description_trgm",
+    ):
+        assert f"Bitmap Index Scan on {index}" in plan
+
+
+def test_one_persons_videos_have_an_index_of_their_own(api: Client) -> None:
+    video = VideoFactory.create()
+    plan = plan_of(api, userId=str(video.user_id))
+
+    assert "videos_video_user on videos_video" in plan
