@@ -40,12 +40,14 @@ def update_video(
             if poster is not None:
                 if row.thumbnail_file:
                     remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
-                media().add(row.stored_folder, poster)
                 row.thumbnail_file = poster.name
-                poster.parent.rmdir()
             if row.is_hidden != was_hidden:
                 relocate_on_commit(video=row)
             row.save()
+            if poster is not None:
+                # Last, so that a row that cannot be saved leaves no picture behind.
+                media().add(row.stored_folder, poster)
+                poster.parent.rmdir()
     return _refreshed(video, row)
 
 

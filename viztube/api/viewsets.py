@@ -41,6 +41,6 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         super().initial(request, *args, **kwargs)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Answer with the Allow header that every answer has, and nothing else (RFC 9110, 9.3.7)."""
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Answer with the Allow header alone (RFC 9110, section 9.3.7)."""
         return Response(status=204)

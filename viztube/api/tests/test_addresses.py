@@ -42,6 +42,21 @@ def test_a_wrong_method_names_the_right_ones(api: Client, path: str) -> None:
     assert "GET" in answer.response["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [(HEALTH, "GET, HEAD, OPTIONS"), ("user/login", "POST, OPTIONS"), ("videos", "GET, POST")],
+)
+def test_options_says_what_is_allowed_to_anyone(api: Client, path: str, allowed: str) -> None:
+    answer = api.request("OPTIONS", path)
+
+    assert (answer.status, answer.response.content) == (204, b"")
+    assert answer.response["Allow"].startswith(allowed)
+
+
+def test_a_method_nobody_takes_is_405_before_anyone_must_sign_in(api: Client) -> None:
+    assert api.request("PUT", "videos").status == 405
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_foreign_host_is_refused_in_the_envelope(api: Client, settings: Any, debug: bool) -> None:
     settings.DEBUG = debug

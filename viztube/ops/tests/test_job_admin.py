@@ -59,9 +59,9 @@ def test_the_list_shows_jobs(admin: DjangoClient, failed: int) -> None:
     delete_folder.defer(folder="p/" + "0" * 32)
     page = admin.get(LIST).content.decode()
 
-    assert "v.t.settle_video" in page
+    assert "videos.tasks.settle_video" in page
     assert "delete_folder" in page
-    assert "Failed" in page
+    assert "failed" in page
     assert "VizTube" in page
 
 
@@ -101,6 +101,24 @@ def test_a_failed_job_can_be_retried(admin: DjangoClient, failed: int) -> None:
 
     assert answer.status_code == 200
     assert status(failed) == "todo"
+
+
+def test_a_failed_job_whose_twin_waits_is_left_alone(admin: DjangoClient) -> None:
+    locked = settle_video.configure(queueing_lock="twin")
+    first = locked.defer(video_id=VIDEO)
+    for state in ("doing", "failed"):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE procrastinate_jobs SET status = %s::procrastinate_job_status WHERE id = %s",
+                [state, first],
+            )
+    locked.defer(video_id=VIDEO)
+
+    page = admin.post(LIST, {"action": "retry", "_selected_action": [first]}, follow=True)
+
+    assert page.status_code == 200
+    assert "Nothing was retried" in page.content.decode()
+    assert status(first) == "failed"
 
 
 def test_a_waiting_job_can_be_cancelled(admin: DjangoClient) -> None:
