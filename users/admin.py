@@ -1,10 +1,11 @@
 """People and their sessions in Django admin."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,12 +14,10 @@ from users.models import RefreshSession, User
 from users.services.sessions import revoke_sessions
 
 
-class AccountCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]
-    """A new account; names are stored in lower case."""
+class LowerCaseNames:
+    """Names are stored in lower case."""
 
-    class Meta:
-        model = User
-        fields = ("username", "email", "fullname")
+    cleaned_data: dict[str, Any]
 
     def clean_username(self) -> str:
         """Lower the name, as sign-up does."""
@@ -29,25 +28,55 @@ class AccountCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]
         return str(self.cleaned_data["email"]).lower()
 
 
+class AccountCreationForm(LowerCaseNames, AdminUserCreationForm):  # type: ignore[type-arg]
+    """A new account."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "fullname")
+
+
+class AccountChangeForm(LowerCaseNames, UserChangeForm):  # type: ignore[type-arg]
+    """An account that exists."""
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """A new password given by staff; it ends every session, as a person's own change does."""
+
+    def save(self, commit: bool = True) -> User:
+        """Store the password and revoke the sessions."""
+        with transaction.atomic():
+            user: User = super().save(commit)
+            revoke_sessions(user=user)
+        return user
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
-    """People. Nobody is deleted here: that would take their videos and history with them."""
+    """People. Nobody is deleted here: that would take their videos and history with them.
 
+    Only superusers change staff or make someone staff: otherwise whoever may suspend people could
+    make themselves superuser.
+    """
+
+    form = AccountChangeForm
     add_form = AccountCreationForm
+    change_password_form = PasswordForm
     list_display = ("username", "email", "fullname", "is_active", "suspended_until", "created_at")
     list_filter = ("is_active", "is_staff", "suspended_until")
     search_fields = ("username", "email", "fullname")
     ordering = ("-created_at",)
     show_full_result_count = False
     readonly_fields = ("id", "avatar", "cover_image", "last_login", "created_at", "updated_at")
-    fieldsets: ClassVar[Any] = (
+    powers = ("is_staff", "is_superuser", "groups", "user_permissions")
+    fieldsets = (
         (None, {"fields": ("id", "username", "email", "fullname", "password")}),
         ("Pictures", {"fields": ("avatar", "cover_image")}),
         ("Standing", {"fields": ("is_active", "suspended_until")}),
-        ("Staff", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Staff", {"fields": powers}),
         ("Dates", {"fields": ("created_at", "updated_at", "last_login")}),
     )
-    add_fieldsets: ClassVar[Any] = (
+    add_fieldsets = (
         (
             None,
             {
@@ -63,6 +92,23 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         ),
     )
     actions = ("sign_out_everywhere",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Show powers and groups without letting them be changed, but to superusers."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, *self.powers)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Keep staff from changing each other's accounts and passwords."""
+        if obj is not None and obj.is_staff and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Store an account; who is suspended or made inactive is signed out for good."""
+        super().save_model(request, obj, form, change)
+        if not obj.may_sign_in:
+            revoke_sessions(user=obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Refuse: an account is made inactive instead."""

@@ -30,7 +30,7 @@ class MediaAddressField(serializers.CharField):
 class UsernameField(serializers.CharField):
     """A new username: 3-30 of a-z 0-9 _ . -, stored in lower case."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "username": "must be 3-30 characters of a-z, 0-9, _ . and -"
     }
 
@@ -43,7 +43,9 @@ class UsernameField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         """Return the name in lower case, so that uniqueness is asked of what will be stored."""
         value = super().to_internal_value(data).lower()
-        if not USERNAME.fullmatch(value):
+        owner = getattr(self.parent, "instance", None)
+        # An imported name that its owner keeps may be anything.
+        if not USERNAME.fullmatch(value) and not (owner and owner.username == value):
             self.fail("username")
         return value
 
@@ -130,8 +132,12 @@ class RegisterSerializer(Serializer):
 class LoginSerializer(Serializer):
     """Credentials: a password and either name."""
 
-    username = serializers.CharField(required=False, max_length=1000)
-    email = serializers.CharField(required=False, max_length=1000)
+    username = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, max_length=1000
+    )
+    email = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, max_length=1000
+    )
     password = serializers.CharField(
         write_only=True, trim_whitespace=False, max_length=1000, style={"input_type": "password"}
     )

@@ -75,7 +75,7 @@ def session_of(raw: str) -> tuple[UUID, UUID] | None:
         leeway=timedelta(days=3650),
     )
     try:
-        payload = backend.decode(raw)
+        payload = backend.decode(raw)  # type: ignore[arg-type]
         return UUID(payload["sub"]), UUID(payload["sid"])
     except (TokenBackendError, KeyError, ValueError, TypeError, AttributeError):
         return None

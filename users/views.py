@@ -1,8 +1,11 @@
 """Accounts over HTTP: ``/api/v2/user``."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
@@ -20,7 +23,6 @@ from users.tokens import token_invalid, verify_token
 from viztube.api.errors import NotAuthenticated
 from viztube.api.requests import client_address
 from viztube.api.responses import ok
-from viztube.api.serializers import EmptySerializer
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import FORM_BYTES, IMAGE_BYTES
 
@@ -35,6 +37,10 @@ class UserViewSet(ApiViewSet):
         "register": 2 * IMAGE_BYTES + FORM_BYTES,
         "update_avatar": IMAGE_BYTES + FORM_BYTES,
         "update_cover_image": IMAGE_BYTES + FORM_BYTES,
+    }
+    extra_error_statuses: ClassVar[dict[str, set[str]]] = {
+        "login": {"401", "403"},
+        "refresh_token": {"401"},
     }
     filter_backends = ()
     pagination_class = None
@@ -59,7 +65,7 @@ class UserViewSet(ApiViewSet):
         form = serializers.LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         user = sessions.check_credentials(**form.validated_data)
-        pair = sessions.open_session(
+        pair = sessions.sign_in(
             user=user,
             device=request.headers.get("User-Agent", ""),
             address=client_address(request),
@@ -95,7 +101,7 @@ class UserViewSet(ApiViewSet):
         data = {"accessToken": pair.access, "refreshToken": pair.refresh}
         return _with_cookies(ok(data, "Session refreshed."), pair)
 
-    @extend_schema(request=serializers.RefreshSerializer, responses={200: EmptySerializer})
+    @extend_schema(request=serializers.RefreshSerializer, responses={200: OpenApiTypes.OBJECT})
     @action(detail=False, methods=["post"], **OPEN)
     def logout(self, request: Request) -> Response:
         """End this session, named by any token that is sent; always succeeds."""
@@ -112,13 +118,17 @@ class UserViewSet(ApiViewSet):
         clear_token_cookies(response)
         return response
 
-    @extend_schema(request=serializers.ChangePasswordSerializer, responses={200: EmptySerializer})
+    @extend_schema(
+        request=serializers.ChangePasswordSerializer, responses={200: OpenApiTypes.OBJECT}
+    )
     @action(detail=False, methods=["post"], url_path="change-password")
     def change_password(self, request: Request) -> Response:
         """Set a new password; every other session ends."""
         form = serializers.ChangePasswordSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
-        accounts.change_password(user=_me(request), session_id=request.auth, **form.validated_data)
+        accounts.change_password(
+            user=_me(request), session_id=_session_id(request), **form.validated_data
+        )
         return ok(message="Password changed. Other devices are signed out.")
 
     @extend_schema(responses={200: serializers.UserSerializer})
@@ -176,6 +186,12 @@ def _me(request: Request) -> User:
     return request.user
 
 
+def _session_id(request: Request) -> UUID:
+    """Return the id of the session the caller's token belongs to."""
+    assert isinstance(request.auth, UUID)
+    return request.auth
+
+
 def _with_cookies(response: Response, pair: TokenPair) -> Response:
     set_token_cookies(response, access=pair.access, refresh=pair.refresh)
     return response
@@ -185,6 +201,6 @@ def _token_in_body(request: Request) -> str | None:
     """Return the refresh token of a body that may be missing or broken."""
     try:
         form = serializers.RefreshSerializer(data=request.data)
-    except APIException:
+    except (APIException, SuspiciousOperation, OSError):
         return None
     return form.validated_data.get("refresh_token") if form.is_valid() else None

@@ -37,8 +37,8 @@ def register(
     email: str,
     fullname: str,
     password: str,
-    avatar: UploadedFile | None = None,
-    cover_image: UploadedFile | None = None,
+    avatar: "UploadedFile[bytes] | None" = None,
+    cover_image: "UploadedFile[bytes] | None" = None,
 ) -> User:
     """Create an account with its pictures; raises UnsupportedMedia, IntegrityError (taken)."""
     user = User(username=username, email=email, fullname=fullname)
@@ -56,7 +56,7 @@ def register(
     return user
 
 
-def replace_picture(*, user: User, picture: Picture, upload: UploadedFile) -> User:
+def replace_picture(*, user: User, picture: Picture, upload: "UploadedFile[bytes]") -> User:
     """Give a person another avatar or cover; the old one's address stops working."""
     with _received(user, picture, upload) as (source, target), transaction.atomic():
         # Two at once: each must discard what the other stored, so the second waits.
@@ -89,8 +89,10 @@ def change_password(*, user: User, old_password: str, new_password: str, session
 
 
 @contextmanager
-def _received(user: User, picture: Picture, upload: UploadedFile) -> Iterator[tuple[str, str]]:
-    """Store a picture in a working folder; yield it and the folder it will be, set on the person."""
+def _received(
+    user: User, picture: Picture, upload: "UploadedFile[bytes]"
+) -> Iterator[tuple[str, str]]:
+    """Store a picture for a person; yield its working folder and the folder that becomes."""
     with working_folder() as folder:
         try:
             name = store_image(
@@ -100,7 +102,7 @@ def _received(user: User, picture: Picture, upload: UploadedFile) -> Iterator[tu
                 max_side=picture.max_side,
             )
         except NotAnImage as error:
-            raise UnsupportedMedia(str(error), picture.wire_name) from error
+            raise UnsupportedMedia(str(error), field=picture.wire_name) from error
         target = new_folder(PUBLISHED)
         setattr(user, picture.column, f"{target}/{name}")
         yield folder.name, target

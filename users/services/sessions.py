@@ -33,22 +33,37 @@ class TokenPair:
     refresh: str
 
 
-def check_credentials(*, password: str, username: str = "", email: str = "") -> User:
+def check_credentials(
+    *, password: str, username: str | None = None, email: str | None = None
+) -> User:
     """Return who signs in. Raises NotAuthenticated (``invalid_credentials``) or Suspended.
 
     An unknown account costs as much as a wrong password, so neither answer nor time tells which
     accounts exist; that an account is suspended is told only to who knows its password.
     """
-    lookup = {"email": email.lower()} if email else {"username": username.lower()}
-    user = User.objects.filter(**lookup).first()
+    lookup = {"email": email.lower()} if email else {"username": (username or "").lower()}
+    user: User | None = User.objects.filter(**lookup).first()
     if user is None:
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:
-        raise NotAuthenticated("The account or the password is not right.", "invalid_credentials")
+        raise _invalid_credentials()
     if user.is_suspended:
         assert user.suspended_until is not None
         raise Suspended(user.suspended_until)
     return user
+
+
+def sign_in(*, user: User, device: str, address: str | None) -> TokenPair:
+    """Open a session for whose password was just checked; raises NotAuthenticated.
+
+    Hashing takes a while: a password that was changed meanwhile has ended every other session, and
+    the old one must not open another after it.
+    """
+    with transaction.atomic():
+        rows = User.objects.select_for_update(of=("self",), no_key=True)
+        if not rows.filter(pk=user.pk, password=user.password):
+            raise _invalid_credentials()
+        return open_session(user=user, device=device, address=address)
 
 
 def open_session(*, user: User, device: str, address: str | None) -> TokenPair:
@@ -115,3 +130,7 @@ def end_session(*, raw: str) -> None:
         RefreshSession.objects.filter(pk=session_id, user_id=user_id, revoked_at=None).update(
             revoked_at=Now()
         )
+
+
+def _invalid_credentials() -> NotAuthenticated:
+    return NotAuthenticated("The account or the password is not right.", "invalid_credentials")
