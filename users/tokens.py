@@ -48,11 +48,14 @@ def token_digest(token: RefreshToken) -> str:
 
 
 def verify_token(kind: type[TokenT], raw: str) -> TokenT:
-    """Return a verified token; raises NotAuthenticated (401), expired or invalid."""
+    """Return a verified token; raises NotAuthenticated (401).
+
+    Only an access token is ``token_expired``: that code tells a client to refresh.
+    """
     try:
         return kind(raw)  # type: ignore[arg-type]
     except ExpiredTokenError as error:
-        raise token_expired() from error
+        raise (token_expired() if kind is AccessToken else token_invalid()) from error
     except TokenError as error:
         raise token_invalid() from error
 

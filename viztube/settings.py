@@ -140,6 +140,7 @@ CACHES = {
 
 # Accounts
 AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["users.backends.AccountBackend"]
 PASSWORD_HASHERS = ["users.hashers.SmallArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {

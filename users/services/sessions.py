@@ -12,6 +12,7 @@ from django.utils import timezone
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from users.models import RefreshSession, User
+from users.querysets import in_good_standing
 from users.tokens import (
     access_token,
     refresh_token,
@@ -61,7 +62,7 @@ def sign_in(*, user: User, device: str, address: str | None) -> TokenPair:
     """
     with transaction.atomic():
         rows = User.objects.select_for_update(of=("self",), no_key=True)
-        if not rows.filter(pk=user.pk, password=user.password):
+        if not rows.filter(in_good_standing(), pk=user.pk, password=user.password):
             raise _invalid_credentials()
         return open_session(user=user, device=device, address=address)
 

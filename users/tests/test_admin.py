@@ -79,6 +79,18 @@ def test_staff_sign_in_whatever_the_case_of_the_name(name: str) -> None:
     assert answer.wsgi_request.user.is_authenticated
 
 
+def test_a_suspension_ends_a_running_admin_session_and_forbids_another() -> None:
+    moderator = UserFactory.create(is_staff=True)
+    browser = browser_of(moderator)
+    assert browser.get("/admin/").status_code == 200
+
+    User.objects.filter(pk=moderator.pk).update(suspended_until=timezone.now() + timedelta(days=1))
+
+    assert browser.get("/admin/").status_code == 302
+    login = {"username": moderator.username, "password": PASSWORD}
+    assert browser.post("/admin/login/?next=/admin/", login).status_code == 200
+
+
 def test_people_who_are_not_staff_stay_outside(user: User) -> None:
     for address in ("/admin/", USERS, SESSIONS):
         assert browser_of(user).get(address).status_code == 302

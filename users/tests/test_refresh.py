@@ -187,7 +187,7 @@ def test_what_is_no_token_of_ours_is_refused(device: Device, wrong: str) -> None
 def test_an_expired_token_is_refused(device: Device) -> None:
     answer = refresh_with(expired(device.refresh))
 
-    assert (answer.status, answer.code) == (401, "token_expired")
+    assert (answer.status, answer.code) == (401, "token_invalid")
     assert device.works()
 
 

@@ -1,6 +1,7 @@
 """What is known about the request at hand: its id and the client's address."""
 
 from contextvars import ContextVar
+from ipaddress import ip_address
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
@@ -23,9 +24,13 @@ def set_request_id(value: str) -> None:
 def client_address(request: Any) -> str | None:
     """Return the client's IP address, from X-Forwarded-For only as far as proxies are trusted.
 
-    DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting.
+    DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting. None for what is no
+    address.
     """
-    return BaseThrottle().get_ident(request) or None
+    try:
+        return str(ip_address(BaseThrottle().get_ident(request) or ""))
+    except ValueError:
+        return None
 
 
 def content_length(request: Any) -> int:

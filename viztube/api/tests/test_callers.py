@@ -19,10 +19,13 @@ from viztube.api.requests import client_address
         (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
         (2, "198.51.100.1, 203.0.113.9", "198.51.100.1"),
         (1, None, "127.0.0.1"),
+        (1, "junk", None),
+        (1, "203.0.113.9:55", None),
+        (1, "2001:DB8::1", "2001:db8::1"),
     ],
 )
 def test_a_client_may_not_invent_its_address(
-    monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str | None, address: str
+    monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str | None, address: str | None
 ) -> None:
     from rest_framework.settings import api_settings
 
