@@ -13,7 +13,7 @@ from users.models import User
 from users.services.sessions import revoke_sessions
 from viztube.api.errors import FieldError, UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
-from viztube.media.paths import PUBLISHED, is_stored_folder, new_folder
+from viztube.media.paths import PUBLISHED, is_stored_folder
 from viztube.media.placement import discard_on_commit, place_on_commit
 from viztube.media.uploads import working_folder
 
@@ -103,6 +103,6 @@ def _received(
             )
         except NotAnImage as error:
             raise UnsupportedMedia(str(error), field=picture.wire_name) from error
-        target = new_folder(PUBLISHED)
+        target = folder.placed_in(PUBLISHED)
         setattr(user, picture.column, f"{target}/{name}")
         yield folder.name, target

@@ -13,6 +13,7 @@ from users.services import accounts, sessions
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.signing_in import Device, log_in, refresh_with
 from viztube.api.tests.fixtures import Answer, Client, documented_paths
+from viztube.media.backends import FolderMissing, LocalBackend
 from viztube.media.tests.fixtures import picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,6 +158,27 @@ def test_of_two_password_changes_at_once_one_counts(monkeypatch: pytest.MonkeyPa
 
     assert sorted(answer.status for answer in answers) == [200, 400]
     assert [device.works() for device in devices].count(True) == 1
+
+
+def test_an_avatar_replaced_before_it_was_moved_is_never_served(
+    monkeypatch: pytest.MonkeyPatch, stored_files: Callable[[], set[str]]
+) -> None:
+    device = log_in(UserFactory.create())
+    move = LocalBackend.move
+    late: list[Callable[[], None]] = []
+
+    def move_later(self: LocalBackend, source: str, target: str) -> None:
+        late.append(lambda: move(self, source, target))
+
+    monkeypatch.setattr(LocalBackend, "move", move_later)
+    Client(device.access).patch("user/update-avatar", {"avatar": picture()})
+    monkeypatch.setattr(LocalBackend, "move", move)
+    Client(device.access).patch("user/update-avatar", {"avatar": picture()})
+
+    with pytest.raises(FolderMissing):
+        late[0]()
+    served = {path for path in stored_files() if path.startswith("p/")}
+    assert served == {User.objects.get().avatar}
 
 
 def test_two_avatars_at_once_leave_one_file(stored_files: Callable[[], set[str]]) -> None:

@@ -1,6 +1,6 @@
 """Fixtures of the tests of videos."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.tests.clips import make_clip
-from videos.tests.jobs import empty_queue
 from viztube.api.tests.fixtures import Client
 from viztube.media.tests.fixtures import named_file
 
@@ -36,10 +35,3 @@ def stranger_client(client_for: Callable[[User], Client]) -> Client:
 def staff_client(client_for: Callable[[User], Client]) -> Client:
     """Return a client of a member of staff."""
     return client_for(UserFactory.create(is_staff=True))
-
-
-@pytest.fixture
-def clean_queue(db: None) -> Iterator[None]:
-    """Leave no job behind; for tests that really commit."""
-    yield
-    empty_queue()

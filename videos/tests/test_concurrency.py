@@ -19,7 +19,7 @@ from viztube.api.tests.fixtures import Client
 from viztube.media.backends import LocalBackend
 from viztube.media.paths import new_folder
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clean_queue")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Fold = Callable[[], int]
 

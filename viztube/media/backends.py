@@ -6,13 +6,14 @@ to repeat, because jobs are.
 
 import shutil
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urljoin
 
 from django.conf import settings
 
-from viztube.media.paths import TRASH, is_stored_folder
+from viztube.media.paths import INCOMING, TRASH, is_stored_folder
 
 
 class FolderMissing(Exception):
@@ -77,21 +78,23 @@ class LocalBackend(MediaBackend):
         (self._folder(folder) / Path(name).name).unlink(missing_ok=True)
 
     def withdraw(self, folder: str) -> None:
-        """Rename a folder into the trash, which nothing serves."""
+        """Rename a folder into the trash, which nothing serves.
+
+        It may still be on its way from ``incoming/``: looking there first and then at its place
+        cannot miss it, and a move that comes later finds nothing to move.
+        """
         trash = self._trash(folder)
         trash.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._folder(folder).rename(trash)
-        except FileNotFoundError:
-            return
+        place = self._folder(folder)
+        for path in (self._folder(f"{INCOMING}/{place.name}"), place):
+            with suppress(FileNotFoundError):
+                path.rename(trash)
 
     def delete(self, folder: str) -> None:
         """Withdraw a folder, then remove its files."""
         self.withdraw(folder)
-        try:
+        with suppress(FileNotFoundError):
             shutil.rmtree(self._trash(folder))
-        except FileNotFoundError:
-            return
 
     @staticmethod
     def _folder(path: str) -> Path:

@@ -1,6 +1,5 @@
 """Receiving files: bounded while they arrive, kept in a working folder until they are whole."""
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
 from viztube.api.errors import TooLarge
-from viztube.media.paths import INCOMING
+from viztube.media.paths import INCOMING, new_folder
 
 VIDEO_BYTES = 100_000_000
 IMAGE_BYTES = 10_000_000
@@ -81,8 +80,12 @@ class WorkingFolder:
     """A folder below ``incoming/`` in which the files of one upload are put together."""
 
     def __init__(self) -> None:
-        self.name = f"{INCOMING}/{secrets.token_hex(16)}"
+        self.name = new_folder(INCOMING)
         self.path = Path(settings.MEDIA_ROOT) / self.name
+
+    def placed_in(self, area: str) -> str:
+        """Return the folder that this one becomes, under the same key."""
+        return self.name.replace(INCOMING, area, 1)
 
     def take(self, upload: "UploadedFile[bytes]", name: str) -> Path:
         """Move an uploaded file in, by rename."""

@@ -65,6 +65,17 @@ def test_withdrawing_takes_a_folder_out_of_what_is_served(media_root: Path) -> N
     assert (media_root / "trash" / OTHER / "video.mp4").exists()
 
 
+def test_a_folder_withdrawn_before_it_arrived_never_arrives(media_root: Path) -> None:
+    fill(media_root, SOURCE)
+
+    media().withdraw(f"p/{KEY}")
+
+    with pytest.raises(FolderMissing):
+        media().move(SOURCE, f"p/{KEY}")
+    media().delete(f"p/{KEY}")
+    assert [path for path in media_root.rglob("*") if path.is_file()] == []
+
+
 def test_deleting_leaves_nothing_whether_withdrawn_or_not(media_root: Path) -> None:
     fill(media_root, TARGET, "hls/720/init.mp4")
     fill(media_root, SOURCE)

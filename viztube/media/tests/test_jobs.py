@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Job
 
@@ -29,15 +29,7 @@ def fill(root: Path, folder: str = SOURCE) -> Path:
     return file
 
 
-@pytest.fixture
-def committed(transactional_db: None) -> Any:
-    """Let transactions commit, and leave no jobs."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
-
-
-@pytest.mark.usefixtures("committed")
+@pytest.mark.django_db(transaction=True)
 def test_what_commits_is_done_and_what_rolls_back_never_was(media_root: Path) -> None:
     fill(media_root)
 

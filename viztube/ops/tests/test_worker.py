@@ -17,7 +17,7 @@ from users.models import User
 from videos.models import DailyViews, Video, ViewEvent
 from videos.tasks import fold_views, settle_video
 from videos.tests.factories import VideoFactory
-from videos.tests.jobs import empty_queue, waiting_jobs
+from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
 from viztube.media.backends import LocalBackend
 from viztube.media.paths import new_folder
@@ -31,10 +31,8 @@ FOLDER = "p/" + "0" * 32
 
 
 @pytest.fixture(autouse=True)
-def empty_queue_around(transactional_db: None) -> Iterator[None]:
-    empty_queue()
+def closed_connections(transactional_db: None) -> Iterator[None]:
     yield
-    empty_queue()
     # What is asynchronous in a worker asks the database from a thread of its own.
     asyncio.run(sync_to_async(close_connection)())
 
