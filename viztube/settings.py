@@ -74,6 +74,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "viztube.api.middleware.RequestIdMiddleware",
     "viztube.api.middleware.ErrorEnvelopeMiddleware",
+    "viztube.api.middleware.BodySizeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -15,7 +15,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("api/v2/healthcheck", HealthViewSet.as_view({"get": "list"}), name="healthcheck"),
-    path("api/v2/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v2/schema", SpectacularAPIView.as_view(api_version="2"), name="schema"),
     path("api/v2/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v2/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("api/v2/", include("users.urls")),

@@ -85,6 +85,13 @@ class TooLarge(ApiError):
     default_detail = "The request body is too large."
 
 
+class LengthRequired(ApiError):
+    """A body without a Content-Length."""
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send the body with a Content-Length, not in chunks."
+
+
 class UnsupportedMedia(ApiError):
     """A body or a file of a type that is not accepted."""
 

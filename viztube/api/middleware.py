@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from viztube.api.errors import error_payload
 from viztube.api.renderers import dumps
-from viztube.api.requests import request_id, set_request_id
+from viztube.api.requests import content_length, request_id, set_request_id
 
 API_PREFIX = "/api/"
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -81,6 +82,26 @@ class ErrorEnvelopeMiddleware:
         response["Content-Type"] = "application/json"
         response["Content-Length"] = str(len(response.content))
         return response
+
+
+class BodySizeMiddleware:
+    """Refuse large bodies for everything but the API, whose viewsets know their own limits.
+
+    Otherwise whoever sends files to an admin address would have them received before any view
+    could object.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer 413 by Content-Length alone."""
+        if (
+            not request.path.startswith(API_PREFIX)
+            and content_length(request) > settings.MAX_BODY_BYTES
+        ):
+            return HttpResponse("The request body is too large.", status=413)
+        return self.get_response(request)
 
 
 class TrailingSlashMiddleware:

@@ -69,7 +69,10 @@ class MultiPartParser(parsers.MultiPartParser):
         length = content_length(request)
         try:
             return super().parse(WholeBody(stream, length), media_type, parser_context)  # type: ignore[arg-type]
-        except Exception:
+        except Exception as error:
             for handler in request.upload_handlers:
                 handler.upload_interrupted()
+            if isinstance(error, TypeError | UnicodeError | LookupError):
+                # Django's reading of a part's header trips over crafted parameters (RFC 2231).
+                raise ParseError("A part's header is broken.") from error
             raise

@@ -45,10 +45,14 @@ class Utf8Request(WSGIRequest):
     """A request whose texts are UTF-8, whatever charset its Content-Type claims.
 
     Django would decode the query string with it, and a charset that is no text encoding (``hex``)
-    fails there before any middleware could answer.
+    fails there before any middleware could answer; so does a type with crafted parameters.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        self.content_type, self.content_params = parse_header_parameters(
-            meta.get("CONTENT_TYPE", "")
-        )
+        try:
+            kind, parameters = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except (TypeError, ValueError, LookupError):
+            # DRF reads the header itself and must not trip over it either.
+            meta["CONTENT_TYPE"] = kind = "application/octet-stream"
+            parameters = {}
+        self.content_type, self.content_params = kind, parameters

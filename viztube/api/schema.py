@@ -16,6 +16,7 @@ _ERROR_TEXTS = {
     "403": "Signed in, but this may not be done.",
     "404": "There is nothing here, or the caller may not see it.",
     "409": "Taken by something that already exists.",
+    "411": "A body without a Content-Length.",
     "413": "The body, or a file in it, is over its limit.",
     "415": "A type of content that is not accepted.",
     "429": "Too many requests; Retry-After says when to try again.",
@@ -92,7 +93,7 @@ class EnvelopeSchema(AutoSchema):
         if not self._is_public():
             statuses.add("403")
         if self.method in self._BODY_METHODS:
-            statuses |= {"409", "413", "415"}
+            statuses |= {"409", "411", "413", "415"}
         statuses |= getattr(self.view, "extra_error_statuses", {}).get(
             getattr(self.view, "action", None), set()
         )

@@ -9,7 +9,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from viztube.api.errors import TooLarge
+from viztube.api.errors import LengthRequired, TooLarge
 from viztube.api.requests import content_length
 
 
@@ -34,6 +34,9 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             return
         if method not in self.action_map:
             raise MethodNotAllowed(method)
+        if request.META.get("HTTP_TRANSFER_ENCODING"):
+            # Django reads as much as Content-Length says: of a chunked body nothing.
+            raise LengthRequired
         limit = settings.MAX_BODY_BYTES
         if (request.content_type or "").lower().startswith("multipart/"):
             limit = self.multipart_limits.get(str(self.action), limit)

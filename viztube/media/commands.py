@@ -4,15 +4,22 @@ Bounded in time, memory and output, at low priority, in a process group of its o
 a whole. Arguments are lists; only server-made paths and our own constants reach them.
 """
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from tempfile import TemporaryFile
 
 from django.conf import settings
 
+from viztube.api.errors import Unavailable
+
+# 4K; what a decoder needs grows with it, times the sixteen pictures that H.264 may keep.
+MAX_PIXELS = 4096 * 2304
 # A crafted ".mp4" can be a playlist that names other files or hosts: only plain files, only these
 # containers. (ffmpeg's names; "mov" covers MP4, "matroska" covers WebM.)
 INPUT_GUARDS = (
@@ -22,9 +29,13 @@ INPUT_GUARDS = (
     "mov,matroska",
     "-max_streams",
     "32",
+    "-max_pixels",
+    str(MAX_PIXELS),
 )
 MAX_OUTPUT_FILE = 50_000_000  # bytes
 MAX_PRINTED = 1_000_000  # bytes
+SLOT_SECONDS = 20.0
+SLOT_POLL_SECONDS = 0.02
 
 
 class CommandFailed(Exception):
@@ -38,10 +49,39 @@ class CommandFailed(Exception):
 def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:
     """Run a command and return what it printed, at most ``MAX_PRINTED`` bytes.
 
-    ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. Raises
-    CommandFailed; a program that is not installed raises FileNotFoundError.
+    ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. One command runs
+    at a time on a machine. Raises CommandFailed, and Unavailable when others take too long; a
+    program that is not installed raises FileNotFoundError.
     """
     settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
+    with _only_one():
+        return _run(argv, timeout, memory)
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Wait for this machine's turn: a few commands at once would not fit into a small memory."""
+    deadline = time.monotonic() + SLOT_SECONDS
+    # A lock on the folder itself, which every process of this machine shares and which a dead one
+    # gives back.
+    folder = os.open(settings.MEDIA_INCOMING, os.O_RDONLY)
+    try:
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Unavailable(
+                        "Too many files are being checked. Try again in a few seconds."
+                    ) from None
+                time.sleep(SLOT_POLL_SECONDS)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _run(argv: Sequence[str], timeout: float, memory: int) -> bytes:
     # Into files, which the limit on file sizes bounds: through pipes a crafted file could make
     # a program print more than fits into our memory.
     with (
@@ -56,7 +96,7 @@ def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:
             start_new_session=True,
         )
         try:
-            _limit(process.pid, memory)
+            _limit(process.pid, memory, timeout)
             process.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
             raise CommandFailed(argv[0], "timed out") from None
@@ -74,7 +114,7 @@ def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:
     return output
 
 
-def _limit(pid: int, memory: int) -> None:
+def _limit(pid: int, memory: int, timeout: float) -> None:
     """Lower a child's priority and bound it.
 
     From outside, because code between fork and exec is not safe in a threaded server; the few
@@ -88,5 +128,8 @@ def _limit(pid: int, memory: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (MAX_OUTPUT_FILE, MAX_OUTPUT_FILE))
             resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            # For when nobody is left to watch the clock; two threads can use it up twice as fast.
+            processor = int(2 * timeout) + 1
+            resource.prlimit(pid, resource.RLIMIT_CPU, (processor, processor))
     except ProcessLookupError:
         return

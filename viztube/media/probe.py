@@ -1,20 +1,30 @@
 """What a video file is, judged by its content, and a frame to stand for it."""
 
+import errno
 import json
 import math
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from viztube.media.commands import INPUT_GUARDS, CommandFailed, run_guarded
+from viztube.media.commands import (
+    INPUT_GUARDS,
+    MAX_OUTPUT_FILE,
+    MAX_PIXELS,
+    CommandFailed,
+    run_guarded,
+)
 
 PROBE_SECONDS = 5.0
 POSTER_SECONDS = 5.0
-PROBE_MEMORY = 1 << 30
-POSTER_MEMORY = 2 << 30
+PROBE_MEMORY = 1 << 29
+# Decoding 4K with as many reference pictures as H.264 allows took 350 MB.
+POSTER_MEMORY = 3 << 28
 MAX_SIDE = 8192  # pixels; beyond is no video for this service
 MAX_DURATION = 24 * 3600.0  # seconds
 POSTER_SIDE = 1280
@@ -77,8 +87,8 @@ def probe(path: Path) -> VideoInfo:
         raise NotAVideo("could not be read as a video") from error
     stream = _video_stream(report)
     width, height = int(stream.get("width") or 0), int(stream.get("height") or 0)
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise NotAVideo(f"must be at most {MAX_SIDE} pixels wide and high")
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise NotAVideo("may have at most the size of 4K (4096x2304 pixels)")
     if _rotation(stream) % 180 == 90:
         width, height = height, width
     duration = _seconds(report.get("format", {}).get("duration")) or _seconds(
@@ -92,7 +102,7 @@ def probe(path: Path) -> VideoInfo:
 
 
 def extract_poster(video: Path, target: Path, duration: float) -> None:
-    """Write a representative frame as JPEG, at most 1280 pixels a side; raises NotAVideo.
+    """Write a representative frame as JPEG, at most 1280 pixels a side; raises NotAVideo, OSError.
 
     It is the most typical of ten, from a tenth into the video: key frames of a long video, two a
     second of a short one, which may have a single key frame. Frames are made small before they are
@@ -110,6 +120,8 @@ def extract_poster(video: Path, target: Path, duration: float) -> None:
             continue
         if target.is_file() and target.stat().st_size:
             return
+    if shutil.disk_usage(target.parent).free < MAX_OUTPUT_FILE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     raise NotAVideo("has no picture that can be decoded")
 
 

@@ -12,9 +12,10 @@ from viztube.media.paths import INCOMING, TRASH
 from viztube.media.queues import DISK_QUEUE, Backoff
 
 DAY = 24 * 3600
-# A file still being received is young; a folder may wait for a job that a full disk holds up.
+# A file still being received is young; a folder may wait for a job that a full disk holds up, which
+# gives up after little more than a day.
 STALE_FILE_AGE = DAY
-STALE_FOLDER_AGE = 7 * DAY
+STALE_FOLDER_AGE = 2 * DAY
 
 
 @app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))

@@ -57,6 +57,7 @@ class LimitedUploadHandler(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Append; raises TooLarge (413) as soon as the limit is passed."""
         if start + len(raw_data) > self.limit:
+            self.upload_interrupted()
             raise TooLarge(f"may have at most {self.limit:,} bytes", field=self.field_name)
         assert self.file is not None
         self.file.write(raw_data)

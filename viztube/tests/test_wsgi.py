@@ -21,3 +21,19 @@ def test_a_charset_in_the_content_type_changes_nothing(charset: str) -> None:
 
     assert request.GET["query"] == "caf\u00e9"
     assert request.content_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    "crafted", ["text/plain; charset*=utf-99''x", "x/y; x*0*=;x*=", "x/y; charset*=idna''%41"]
+)
+def test_a_crafted_content_type_is_one_that_is_not_accepted(crafted: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/api/v2/user/login",
+        "CONTENT_TYPE": crafted,
+        "wsgi.input": BytesIO(),
+    }
+
+    request = application.request_class(environ)
+
+    assert request.META["CONTENT_TYPE"] == "application/octet-stream"

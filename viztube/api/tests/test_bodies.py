@@ -159,3 +159,20 @@ def test_too_many_fields_are_413(api: Client) -> None:
 
 def test_a_body_on_a_get_is_ignored(api: Client) -> None:
     assert api.get("videos", body=b"{broken", content_type="text/plain").status == 200
+
+
+def test_a_body_in_chunks_is_411_and_not_an_empty_one(api: Client) -> None:
+    answer = api.post("user/login", {"username": "x", "password": "y"}, Transfer_Encoding="chunked")
+
+    assert (answer.status, answer.code) == (411, "invalid")
+
+
+def test_a_part_with_a_crafted_header_is_400(api: Client) -> None:
+    body = (
+        b'--X\r\nContent-Disposition: form-data; name="v"; filename*0*=;filename*=\r\n\r\nx'
+        b"\r\n--X--\r\n"
+    )
+
+    answer = api.post("user/login", body, content_type="multipart/form-data; boundary=X")
+
+    assert (answer.status, answer.code) == (400, "invalid")

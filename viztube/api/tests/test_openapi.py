@@ -1,5 +1,6 @@
 """The documentation is valid, complete and served."""
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -114,3 +115,21 @@ def test_lists_document_their_page_parameters() -> None:
 
     assert {"page", "limit", "cursor"} <= set(parameters)
     assert parameters["limit"]["schema"] == {"type": "integer", "minimum": 1, "default": 10}
+
+
+@pytest.mark.parametrize("version", ["%00", "%0d%0a", "zzz"])
+def test_a_version_that_is_asked_for_changes_nothing(api: Client, version: str) -> None:
+    plain = api.http.get("/api/v2/schema")
+    asked = api.http.get(f"/api/v2/schema?version={version}")
+
+    assert (asked.status_code, asked.content) == (200, plain.content)
+    assert asked["Content-Disposition"] == plain["Content-Disposition"]
+
+
+def test_the_document_is_the_same_every_time_and_its_references_lead_somewhere(api: Client) -> None:
+    documents = [api.http.get("/api/v2/schema").content for _ in range(3)]
+    components = openapi()["components"]["schemas"]
+
+    assert documents[0] == documents[1] == documents[2]
+    names = set(re.findall(rb"#/components/schemas/(\w+)", documents[0]))
+    assert names <= {name.encode() for name in components}

@@ -112,3 +112,14 @@ def test_text_fields_of_multipart_stay_within_the_common_limit(
 
     assert (answer.status, answer.code) == (413, "too_large")
     assert stored_files() == set()
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/media/x"])
+def test_nothing_but_the_api_takes_large_bodies(api: Client, path: str) -> None:
+    large: dict[str, Any] = {
+        "CONTENT_TYPE": MULTIPART,
+        "CONTENT_LENGTH": str(LIMIT + 1),
+        "wsgi.input": Unread(),
+    }
+
+    assert api.http.generic("POST", path, **large).status_code == 413

@@ -1,12 +1,16 @@
 """Commands on strangers' files: bounded in time and memory, killed as a whole."""
 
+import fcntl
 import os
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from django.conf import settings
 
+from viztube.api.errors import Unavailable
 from viztube.media.commands import MAX_OUTPUT_FILE, MAX_PRINTED, CommandFailed, run_guarded
 
 GIGABYTE = 1 << 30
@@ -107,7 +111,7 @@ def test_a_command_that_ended_before_it_was_limited_is_fine(
 def test_an_error_of_ours_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def fail(pid: int, memory: int) -> None:
+    def fail(pid: int, memory: int, timeout: float) -> None:
         seen.append(pid)
         raise RuntimeError
 
@@ -126,3 +130,39 @@ def test_more_output_than_fits_is_a_failure() -> None:
 def test_a_flood_of_output_ends_at_the_limit_on_files() -> None:
     with pytest.raises(CommandFailed):
         python(f"import sys\nwhile True: sys.stdout.write('x' * {MAX_OUTPUT_FILE // 4})")
+
+
+def test_a_command_that_nobody_watches_runs_out_of_processor_time() -> None:
+    limit = python("import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0])", timeout=3)
+
+    assert int(limit) == 7
+
+
+def test_one_command_runs_at_a_time(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    program = (
+        "import time\n"
+        f"for word in ('begin', 'end'): open({str(diary)!r}, 'a').write(word + ' '); time.sleep(.1)"
+    )
+    threads = [Thread(target=python, args=(program,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert diary.read_text().split() == ["begin", "end"] * 3
+
+
+def test_who_waits_too_long_for_a_turn_is_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("viztube.media.commands.SLOT_SECONDS", 0.1)
+    python("pass")
+    folder = os.open(settings.MEDIA_INCOMING, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(Unavailable, match="Too many files"):
+            python("pass")
+    finally:
+        os.close(folder)
+    assert python("print('again')") == b"again\n"

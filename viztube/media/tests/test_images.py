@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from viztube.media.images import NotAnImage, store_image
+from viztube.media.picture_encoder import NotAnImage, encode_picture
 from viztube.media.tests.fixtures import picture
 
 KINDS = [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")]
@@ -20,7 +20,7 @@ WRONG_KIND = "must be a JPEG, PNG or WebP picture"
 def store(content: bytes | BytesIO, folder: Path, max_side: int = 400) -> Image.Image:
     """Store a picture and return it as it was stored."""
     source = BytesIO(content) if isinstance(content, bytes) else content
-    name = store_image(source, folder, "poster", max_side=max_side)
+    name = encode_picture(source, folder, "poster", max_side=max_side)
     stored = Image.open(folder / name)
     stored.load()
     return stored

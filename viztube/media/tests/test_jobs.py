@@ -129,8 +129,8 @@ def test_only_what_is_old_is_swept_up(media_root: Path, area: str) -> None:
     published = fill(media_root, TARGET)
     for path in (published, published.parent):
         aged(path, 100 * DAY)
-    aged(root / "old", 7 * DAY + 60)
-    aged(root / "young", 7 * DAY - 60)
+    aged(root / "old", 2 * DAY + 60)
+    aged(root / "young", 2 * DAY - 60)
     aged(root / "old.upload", DAY + 60)
     aged(root / "young.upload", DAY - 60)
 

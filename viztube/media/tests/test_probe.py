@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -247,8 +248,8 @@ def report(width: int = 16, height: int = 16, duration: str = '"1.0"') -> str:
     [
         ("", "could not be read as a video"),
         ("{}", "has no video track"),
-        (report(width=0), "must be at most 8192 pixels"),
-        (report(height=8193), "must be at most 8192 pixels"),
+        (report(width=0), "may have at most the size of 4K"),
+        (report(height=8193), "may have at most the size of 4K"),
         (report(duration='"86401"'), "has no usable duration"),
         (report().replace("h264", "rawvideo"), "is encoded in a way that is not supported"),
     ],
@@ -342,3 +343,27 @@ def test_a_video_without_a_frame_has_no_poster(
 
     with pytest.raises(NotAVideo, match="has no picture that can be decoded"):
         extract_poster(CLIP, tmp_path / "poster.jpg", 1)
+
+
+def test_a_small_file_of_huge_pictures_is_refused(make: Make) -> None:
+    bomb = make(
+        "bomb.mp4",
+        *("-f", "lavfi", "-i", "color=gray:s=8192x2048:r=5:d=1"),
+        *("-c:v", "libx264", "-preset", "ultrafast"),
+    )
+
+    with pytest.raises(NotAVideo, match=r"4K|could not be read"):
+        probe(bomb)
+
+
+def test_a_full_disk_is_not_the_videos_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*args: object, **kwargs: object) -> bytes:
+        raise CommandFailed("ffmpeg", "No space left on device")
+
+    monkeypatch.setattr("viztube.media.probe.run_guarded", fail)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+
+    with pytest.raises(OSError, match="No space left"):
+        extract_poster(CLIP, tmp_path / "poster.jpg", 1.0)

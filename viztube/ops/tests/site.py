@@ -16,8 +16,10 @@ import httpx
 from viztube.ops.embedded.server import free_port
 
 PROJECT = Path(__file__).resolve().parents[3]
-KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
+KEPT = {"PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
 START_SECONDS = 90
+
+Environ = dict[str, str]
 
 
 @dataclass
@@ -26,7 +28,7 @@ class RunningSite:
 
     url: str
     data_dir: Path
-    pid: int
+    process: subprocess.Popen[bytes]
     output: str
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -45,7 +47,7 @@ class RunningSite:
                 except OSError:
                     continue
                 parents[int(entry.name)] = int(fields[1])
-        family = {self.pid}
+        family = {self.process.pid}
         while new := {pid for pid, parent in parents.items() if parent in family} - family:
             family |= new
         return sorted(family)
@@ -71,32 +73,51 @@ class RunningSite:
         return client
 
 
+def site_environ(folder: Path) -> Environ:
+    """Return the environment of a service with its data below ``folder``, on a free port.
+
+    The rest of what a test run has in its own would change what is started.
+    """
+    kept = {name: text for name, text in os.environ.items() if name in KEPT}
+    return kept | {"DATA_DIR": str(folder / "data"), "PORT": str(free_port())}
+
+
 @contextmanager
-def running_site(folder: Path) -> Iterator[RunningSite]:
-    """Start the service with its data below ``folder``; stop it at the end."""
-    environ = {name: text for name, text in os.environ.items() if name in KEPT}
-    port = free_port()
-    data_dir = folder / "data"
-    log = folder / "output.txt"
-    with log.open("wb") as output:
+def starting_site(environ: Environ) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the service and do not wait until it answers; stop it at the end."""
+    with output_of(environ).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "viztube.ops.dev", "run"],
             cwd=PROJECT,
-            env=environ | {"PORT": str(port), "DATA_DIR": str(data_dir)},
+            env=environ,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not re.search("Press Ctrl-C", log.read_text()):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            site = RunningSite(f"http://127.0.0.1:{port}", data_dir, process.pid, log.read_text())
-            yield site
-            for client in site.clients:
-                client.close()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def output_of(environ: Environ) -> Path:
+    """Return the file that takes what the service prints."""
+    return Path(environ["DATA_DIR"]).with_name("output.txt")
+
+
+@contextmanager
+def running_site(environ: Environ) -> Iterator[RunningSite]:
+    """Start the service and wait until it answers; stop it at the end."""
+    log = output_of(environ)
+    with starting_site(environ) as process:
+        deadline = time.monotonic() + START_SECONDS
+        while not re.search("Press Ctrl-C", log.read_text()):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        url = f"http://127.0.0.1:{environ['PORT']}"
+        site = RunningSite(url, Path(environ["DATA_DIR"]), process, log.read_text())
+        yield site
+        for client in site.clients:
+            client.close()

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from viztube.media.tests.fixtures import CLIP, CLIP_DURATION
-from viztube.ops.tests.site import PROJECT, RunningSite, running_site
+from viztube.ops.tests.site import PROJECT, RunningSite, running_site, site_environ
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ MB = 1_000_000
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
-    with running_site(tmp_path_factory.mktemp("site")) as running:
+    with running_site(site_environ(tmp_path_factory.mktemp("site"))) as running:
         yield running
 
 

@@ -1,0 +1,39 @@
+"""Processes as tests look at them from outside."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from viztube.ops.embedded.server import Server
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs; a zombie, which only its parent could bury, does not."""
+    listing = ["ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def processes_mentioning(text: str) -> list[str]:
+    """Return the command lines of live processes that name a path, work in it, or inherited it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, env = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+            place = os.fsencode((folder / "cwd").readlink())
+        except OSError:
+            continue
+        if int(folder.name) != os.getpid() and text.encode() in command + env + place:
+            found.append(command.replace(b"\0", b" ").decode())
+    return found
+
+
+def pid_of(started: Server) -> int:
+    """Return the id of the process of a server that was started."""
+    assert started.child is not None
+    return started.child.pid
