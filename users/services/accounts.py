@@ -96,7 +96,7 @@ def _received(
     with working_folder() as folder:
         try:
             name = store_image(
-                upload,  # type: ignore[arg-type]
+                upload,
                 folder.path,
                 picture.column.replace("_", "-"),
                 max_side=picture.max_side,

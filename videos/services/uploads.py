@@ -1,6 +1,6 @@
 """Taking a video in."""
 
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -59,6 +59,6 @@ def upload_video(
 def store_poster(upload: "UploadedFile[Any]", folder: WorkingFolder, name: str) -> str:
     """Store a thumbnail that somebody sent; return its file name. Raises UnsupportedMedia."""
     try:
-        return store_image(cast("BinaryIO", upload), folder.path, name, max_side=POSTER_SIDE)
+        return store_image(upload, folder.path, name, max_side=POSTER_SIDE)
     except NotAnImage as error:
         raise UnsupportedMedia(str(error), field="thumbnail") from error
