@@ -41,13 +41,14 @@ class AccountChangeForm(LowerCaseNames, UserChangeForm):  # type: ignore[type-ar
 
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
-    """A new password given by staff; it ends every session, as a person's own change does."""
+    """A password given or taken away by staff; either ends every session."""
 
     def save(self, commit: bool = True) -> User:
-        """Store the password and revoke the sessions."""
+        """Store it; EndSessionsValidator hears of a new password, but not of none."""
         with transaction.atomic():
             user: User = super().save(commit)
-            revoke_sessions(user=user)
+            if not user.has_usable_password():
+                revoke_sessions(user=user)
         return user
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Self
 from uuid import UUID
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import BaseUserManager
 from django.db import models
 from django.db.models import Q
@@ -42,7 +43,7 @@ class UserManager(BaseUserManager[Any].from_queryset(UserQuerySet)):  # type: ig
         """Create and return a person; raises IntegrityError when name or address is taken."""
         fields.setdefault("fullname", username)
         user = self.model(username=username.lower(), email=email.lower(), **fields)
-        user.set_password(password)
+        user.password = make_password(password)
         user.save(using=self._db)
         return user
 

@@ -96,6 +96,12 @@ class Video(models.Model):
                     "title": (title_sort(), F("id")),
                 }.items()
             ),
+            # For VideoQuerySet.misplaced().
+            models.Index(
+                fields=["user"],
+                name="videos_video_published_in_h",
+                condition=Q(folder__startswith="h/", is_published=True, removed_at=None),
+            ),
             GinIndex(fields=["search"], name="videos_video_search"),
             # icontains compares in upper case.
             GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="videos_video_title_trgm"),
@@ -116,7 +122,12 @@ class Video(models.Model):
     @property
     def area(self) -> str:
         """Return the area of the media root where the files belong."""
-        return HIDDEN if self.is_hidden else PUBLISHED
+        return HIDDEN if self.is_hidden or not self.user.may_sign_in else PUBLISHED
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Tell whether the folder is in the other area."""
+        return not self.folder.startswith(f"{self.area}/")
 
     @property
     def video_path(self) -> str:

@@ -45,6 +45,21 @@ class VideoQuerySet(models.QuerySet[Any]):
         everyone = Q(in_good_standing("user__"), is_published=True, removed_at=None)
         return self.filter(everyone | Q(user=user))
 
+    def misplaced(self) -> Self:
+        """Return videos whose files do not follow their owner's standing.
+
+        A union, so that each part has its index: the videos of those few who are not in good
+        standing, and those few videos that only their owner's standing may keep hidden.
+        """
+        good = in_good_standing("user__")
+        public = self.filter(~good, folder__startswith="p/")
+        hidden = self.filter(good, folder__startswith="h/", is_published=True, removed_at=None)
+        return public.union(hidden, all=True)
+
+    def locked(self) -> Self:
+        """Lock the rows and read their owners along."""
+        return self.select_for_update(of=("self",)).select_related("user")
+
     def with_details(self) -> Self:
         """Add what an answer shows besides the row: its owner and the views not folded yet."""
         from videos.models import ViewEvent

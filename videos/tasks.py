@@ -31,3 +31,13 @@ def remove_old_poster(video_id: str, name: str) -> None:
 def fold_views(timestamp: int) -> None:
     """Fold views into totals, every minute."""
     views.fold_views()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue=DISK_QUEUE, queueing_lock="follow_standing")
+def follow_standing(timestamp: int) -> None:
+    """Let files follow the standing of their owners, every minute."""
+    # Late, because it gives files new places, which defers settle_video of this module.
+    from videos.services import standing
+
+    standing.follow_standing()

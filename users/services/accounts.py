@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
@@ -41,8 +42,7 @@ def register(
     cover_image: "UploadedFile[bytes] | None" = None,
 ) -> User:
     """Create an account with its pictures; raises UnsupportedMedia, IntegrityError (taken)."""
-    user = User(username=username, email=email, fullname=fullname)
-    user.set_password(password)
+    user = User(username=username, email=email, fullname=fullname, password=make_password(password))
     with ExitStack() as pictures:
         moves = [
             pictures.enter_context(_received(user, picture, upload))
@@ -83,7 +83,8 @@ def change_password(*, user: User, old_password: str, new_password: str, session
         locked = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
         if not locked.check_password(old_password):
             raise FieldError("oldPassword", "is not the current password")
-        locked.set_password(new_password)
+        # Not set_password, after which EndSessionsValidator would end this session too.
+        locked.password = make_password(new_password)
         locked.save(update_fields=["password", "updated_at"])
         revoke_sessions(user=locked, keep=session_id)
 

@@ -10,7 +10,7 @@ from viztube.media.placement import SAFETY_NET_DELAY
 
 
 def relocate_on_commit(*, video: Video) -> None:
-    """Give a locked or new row a fresh folder that fits whether it is hidden.
+    """Give a locked or new row a fresh folder in the area where its files belong.
 
     The caller saves the row. The files follow once the transaction commits, and then every address
     handed out before is gone; a job looks after the move.

@@ -34,14 +34,13 @@ def update_video(
             # After a crash the files may be in either folder; a row has no place for a third.
             with suppress(FolderMissing, OSError):
                 finish_move(video=row)
-            was_hidden = row.is_hidden
             for field, value in changes.items():
                 setattr(row, field, value)
             if poster is not None:
                 if row.thumbnail_file:
                     remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
                 row.thumbnail_file = poster.name
-            if row.is_hidden != was_hidden:
+            if row.is_misplaced:
                 relocate_on_commit(video=row)
             row.save()
             if poster is not None:
@@ -74,7 +73,7 @@ def delete_video(*, video: Video) -> None:
 
 def _locked(video: Video) -> Video:
     """Return the row as it is now, locked: a change must not undo another's. 404 when deleted."""
-    row: Video | None = Video.objects.select_for_update(of=("self",)).filter(pk=video.pk).first()
+    row: Video | None = Video.objects.locked().filter(pk=video.pk).first()
     if row is None:
         raise not_found()
     return row
@@ -82,6 +81,5 @@ def _locked(video: Video) -> Video:
 
 def _refreshed(video: Video, row: Video) -> Video:
     """Return the new row with what the query had added to the old one."""
-    row.user = video.user
     row.pending_views = getattr(video, "pending_views", 0)  # type: ignore[attr-defined]
     return row

@@ -12,6 +12,7 @@ from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from videos.models import Video
 from videos.tests.factories import VideoFactory
+from videos.tests.hidden import HIDDEN
 from viztube.api.tests.fixtures import Client
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +163,19 @@ def test_publishing_what_is_removed_keeps_it_hidden(
     act(admin, "publish", video, capture=django_capture_on_commit_callbacks)
 
     assert Video.objects.get().folder == video.folder
+    assert api.get(f"videos/{video.pk}").status == 404
+
+
+@pytest.mark.parametrize("kind", ["owner suspended", "owner inactive"])
+def test_publishing_a_video_of_who_is_put_out_keeps_its_files_hidden(
+    admin: DjangoClient, api: Client, django_capture_on_commit_callbacks: Any, kind: str
+) -> None:
+    video = HIDDEN[kind](is_published=False, files=True)
+    act(admin, "publish", video, capture=django_capture_on_commit_callbacks)
+
+    row = Video.objects.get()
+    assert (row.is_published, row.folder) == (True, video.folder)
+    assert row.folder.startswith("h/")
     assert api.get(f"videos/{video.pk}").status == 404
 
 

@@ -1,17 +1,21 @@
 """Calls at the same time, over real connections and real commits."""
 
 import threading
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from users.models import User
 from videos.models import DailyViews, Video, ViewEvent, WatchHistory
 from videos.services import views
 from videos.services.placement import settle
+from videos.services.standing import follow_standing
 from videos.services.videos import delete_video
 from videos.tests.factories import VideoFactory
 from videos.tests.threads import at_once
@@ -213,6 +217,35 @@ def test_a_view_does_not_wait_for_a_fold(api: Client) -> None:
     views.fold_views()
     video.refresh_from_db()
     assert video.views == 2
+
+
+def test_files_follow_their_owner_once_however_many_look(
+    api: Client, user: User, stored_files: Callable[[], set[str]]
+) -> None:
+    videos = VideoFactory.create_batch(6, user=user, files=True)
+    for until, area in ((timezone.now() + timedelta(days=1), "h/"), (None, "p/")):
+        User.objects.update(suspended_until=until)
+
+        assert sum(at_once([follow_standing] * 3, threads=3)) == len(videos)
+        rows = Video.objects.all()
+        assert {row.folder[:2] for row in rows} == {area}
+        assert stored_files() == {
+            path for row in rows for path in (row.video_path, row.thumbnail_path)
+        }
+    assert {api.get(f"/media/{video.video_path}").status for video in videos} == {404}
+
+
+def test_files_come_back_when_the_time_of_a_suspension_has_passed(api: Client, user: User) -> None:
+    VideoFactory.create(user=user, files=True)
+    until = timezone.now() + timedelta(seconds=0.5)
+    User.objects.update(suspended_until=until)
+    assert follow_standing() == 1
+    assert follow_standing() == 0
+    time.sleep(max(0, (until - timezone.now()).total_seconds()) + 0.05)
+
+    assert follow_standing() == 1
+    (doc,) = api.get("videos").data["docs"]
+    assert api.get(doc["videoFileUrl"]).status == 200
 
 
 def test_a_move_and_the_next_change_wait_for_each_other(

@@ -95,6 +95,17 @@ def test_a_search_combines_the_indexes_of_words_and_letters(api: Client) -> None
         assert f"Bitmap Index Scan on {index}" in plan
 
 
+def test_misplaced_files_are_found_without_reading_what_is_in_place() -> None:
+    VideoFactory.create(user=UserFactory.create(is_active=False), folder=new_folder("p"))
+    VideoFactory.create(folder=new_folder("h"))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE videos_video, users_user")
+    plan = Video.objects.misplaced().values_list("pk", "folder").explain(costs=False)
+
+    assert "Scan on videos_video_user" in plan or "using videos_video_user on" in plan
+    assert "videos_video_published_in_h" in plan
+
+
 def test_one_persons_videos_have_an_index_of_their_own(api: Client) -> None:
     video = VideoFactory.create()
     plan = plan_of(api, userId=str(video.user_id))

@@ -124,7 +124,9 @@ def test_old_jobs_that_succeeded_are_forgotten_and_failed_ones_kept() -> None:
     assert statuses() == kept
 
 
-@pytest.mark.parametrize("name", ["fold_views", "prune_incoming", "prune_sessions"])
+@pytest.mark.parametrize(
+    "name", ["fold_views", "follow_standing", "prune_incoming", "prune_sessions"]
+)
 def test_what_must_happen_by_itself_is_periodic(name: str) -> None:
     periodic = {task for task, _ in app.periodic_registry.periodic_tasks}
 
