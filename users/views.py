@@ -194,6 +194,8 @@ def _session_id(request: Request) -> UUID:
 
 def _with_cookies(response: Response, pair: TokenPair) -> Response:
     set_token_cookies(response, access=pair.access, refresh=pair.refresh)
+    # Tokens in a body must not stay in a cache (RFC 6749, section 5.1).
+    response["Cache-Control"] = "no-store"
     return response
 
 

@@ -1,8 +1,8 @@
 """Settings, read strictly from the environment; a bad value stops the start with one sentence.
 
-What each variable means is listed in ``.env.example``. Variables come from the process, then from a
-``.env`` file beside ``manage.py``; while developing also from what ``make run`` left in its data
-folder, so that ``manage.py`` in a second terminal talks to the same servers.
+What each variable means is listed in ``.env.example``. While developing, what is not set comes from
+what ``make run`` left in its data folder, so that ``manage.py`` in a second terminal talks to the
+same servers.
 """
 
 import os
@@ -21,8 +21,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def read_environment() -> Environment:
-    """Return the variables of this process, completed from files that exist."""
-    environ.Env.read_env(BASE_DIR / ".env")
+    """Return the variables of this process, completed while developing."""
     env = Environment(os.environ)
     data_dir = env.path("DATA_DIR", BASE_DIR / ".data")
     if env.flag("DEBUG", default=False):

@@ -81,6 +81,13 @@ def test_the_cookies_are_out_of_reach_of_scripts_and_other_sites(api: Client, us
         assert not cookie["secure"]
 
 
+def test_an_answer_with_tokens_stays_in_no_cache(api: Client, user: User) -> None:
+    answer = login(api, user)
+
+    assert answer.response["Cache-Control"] == "no-store"
+    assert api.post("user/refresh-token").response["Cache-Control"] == "no-store"
+
+
 def test_on_https_the_cookies_are_secure_and_their_names_say_so(
     api: Client, user: User, settings: Any
 ) -> None:

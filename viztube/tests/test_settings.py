@@ -21,7 +21,7 @@ GOOD = {
     "DATABASE_URL": "postgres://viztube:unused@127.0.0.1:1/viztube",
     "REDIS_URL": "redis://:unused@127.0.0.1:1/0",
 }
-# Set but empty counts as not set, and keeps a developer's own .env out of these tests.
+# Set but empty counts as not set.
 UNSET = dict.fromkeys(
     (
         "DATA_DIR",
