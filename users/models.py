@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from users.querysets import RefreshSessionQuerySet, UserManager
+from users.querysets import UserManager
 from viztube.api.ids import uuid7
 
 
@@ -89,8 +89,6 @@ class RefreshSession(models.Model):
     used_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-
-    objects = RefreshSessionQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

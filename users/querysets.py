@@ -24,6 +24,10 @@ def in_good_standing(prefix: str = "") -> Q:
 class UserQuerySet(models.QuerySet[Any]):
     """Reads of people."""
 
+    def channels(self) -> Self:
+        """Return those whose channel everyone may see."""
+        return self.filter(in_good_standing())
+
     def signed_in(self, *, user_id: UUID, session_id: UUID) -> Self:
         """Return who an access token speaks for, as long as its session is not revoked."""
         return self.filter(
@@ -58,11 +62,3 @@ class UserManager(BaseUserManager[Any].from_queryset(UserQuerySet)):  # type: ig
     def get_by_natural_key(self, username: str | None) -> Any:
         """Return who signs in to admin, whatever the case of the name typed."""
         return self.get(username=(username or "").lower())
-
-
-class RefreshSessionQuerySet(models.QuerySet[Any]):
-    """Reads of sessions."""
-
-    def live(self) -> Self:
-        """Return sessions that can still be refreshed."""
-        return self.filter(revoked_at=None, expires_at__gt=Now())

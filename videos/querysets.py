@@ -29,12 +29,22 @@ def title_sort() -> Combinable:
     return Lower(Left("title", TITLE_SORT_LENGTH))
 
 
+def _public() -> Q:
+    """Return the condition under which everyone may see a video."""
+    return Q(in_good_standing("user__"), is_published=True, removed_at=None)
+
+
+def _words(text: str) -> SearchQuery:
+    """Return the text as words to find, in the language the search column was made with."""
+    return SearchQuery(text, config=SEARCH_CONFIG)
+
+
 class VideoQuerySet(models.QuerySet[Any]):
     """Reads of videos."""
 
     def published(self) -> Self:
         """Return what everyone may see: for lists, search, counts and shared caches."""
-        return self.filter(in_good_standing("user__"), is_published=True, removed_at=None)
+        return self.filter(_public())
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Return what this person may see: besides, one's own; staff see everything."""
@@ -42,8 +52,7 @@ class VideoQuerySet(models.QuerySet[Any]):
             return self.published()
         if user.is_staff:
             return self.all()
-        everyone = Q(in_good_standing("user__"), is_published=True, removed_at=None)
-        return self.filter(everyone | Q(user=user))
+        return self.filter(_public() | Q(user=user))
 
     def misplaced(self) -> Self:
         """Return videos whose files do not follow their owner's standing.
@@ -79,9 +88,8 @@ class VideoQuerySet(models.QuerySet[Any]):
         Case is ignored, and no character has a meaning of its own: not ``%`` and ``_``, not the
         quotes and minus signs of web search engines. Each part has its index.
         """
-        words = SearchQuery(text, config=SEARCH_CONFIG)
         return self.alias(title_upper=Upper("title")).filter(
-            Q(search=words)
+            Q(search=_words(text))
             | Q(title__icontains=text)
             | Q(description__icontains=text)
             | Q(title_upper__trigram_word_similar=text.upper())
@@ -93,8 +101,7 @@ class VideoQuerySet(models.QuerySet[Any]):
         if sort == "title":
             videos = videos.annotate(title_sort=title_sort())
         if sort == "relevance":
-            words = SearchQuery(text, config=SEARCH_CONFIG)
-            rank = SearchRank(F("search"), words) + TrigramWordSimilarity(text, "title")
+            rank = SearchRank(F("search"), _words(text)) + TrigramWordSimilarity(text, "title")
             # As double precision: a cursor must give back the very same number.
             videos = videos.annotate(relevance=Cast(rank, FloatField()))
         sign = "-" if descending else ""

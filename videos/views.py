@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from django.db.models import Q
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, BasePermission
@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from users.models import User
-from users.querysets import in_good_standing
 from videos.filters import VideoFilter
 from videos.models import Video
 from videos.pagination import VideoPagination
@@ -26,7 +25,6 @@ from videos.services import uploads, videos, views
 from viztube.api.errors import not_found
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
-from viztube.api.serializers import EmptySerializer
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import FORM_BYTES, IMAGE_BYTES, VIDEO_BYTES
 
@@ -93,7 +91,7 @@ class VideoViewSet(ApiViewSet):
         video = videos.update_video(video=video, changes=changes, thumbnail=thumbnail)
         return ok(VideoSerializer(video).data, "Video updated.")
 
-    @extend_schema(responses={200: EmptySerializer})
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete a video and its files."""
         videos.delete_video(video=self.get_object())
@@ -110,5 +108,5 @@ class VideoViewSet(ApiViewSet):
 
 def _require_channel(user_id: str) -> None:
     """Raise 404 for the list of someone who does not exist, or whom nobody may see."""
-    if not User.objects.filter(Q(in_good_standing()), pk=user_id).exists():
+    if not User.objects.channels().filter(pk=user_id).exists():
         raise not_found()

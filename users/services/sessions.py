@@ -3,6 +3,7 @@
 import hmac
 import logging
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -113,13 +114,11 @@ def rotate(*, presented: RefreshToken) -> TokenPair:
     raise token_invalid()
 
 
-def revoke_sessions(*, user: User, keep: object = None, only: object = None) -> int:
-    """Revoke a person's sessions (all, all but ``keep``, or ``only`` one); return how many."""
+def revoke_sessions(*, user: User, keep: UUID | None = None) -> int:
+    """Revoke a person's sessions, all but ``keep``; return how many."""
     sessions = user.sessions.filter(revoked_at=None)
     if keep is not None:
         sessions = sessions.exclude(pk=keep)
-    if only is not None:
-        sessions = sessions.filter(pk=only)
     return sessions.update(revoked_at=Now())
 
 

@@ -5,11 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 from django.utils import timezone
 
 from users.models import RefreshSession, User
+from users.tests import browsers
+from users.tests.browsers import browser_of, staff
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
 from users.tests.signing_in import log_in
@@ -20,30 +21,16 @@ USERS = "/admin/users/user/"
 SESSIONS = "/admin/users/refreshsession/"
 
 
-def browser_of(user: User) -> Browser:
-    """Return a browser in which a person is signed in to admin."""
-    browser = Browser()
-    browser.force_login(user)
-    return browser
-
-
 @pytest.fixture
 def superuser() -> User:
     """Return who may do everything."""
-    return UserFactory.create(is_staff=True, is_superuser=True)
+    return browsers.superuser()
 
 
 @pytest.fixture
 def browser(superuser: User) -> Browser:
     """Return a browser of a superuser."""
     return browser_of(superuser)
-
-
-def staff(*permissions: str) -> User:
-    """Return a member of staff with some permissions."""
-    user = UserFactory.create(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return user
 
 
 def run_action(browser: Browser, address: str, action: str, *rows: Any) -> Any:

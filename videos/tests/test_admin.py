@@ -4,10 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client as DjangoClient
 from django.utils import timezone
 
+from users.tests.browsers import browser_of, staff, superuser
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from videos.models import Video
@@ -23,19 +23,13 @@ LIST = "/admin/videos/video/"
 @pytest.fixture
 def admin() -> DjangoClient:
     """Return a browser of somebody who may do everything."""
-    browser = DjangoClient()
-    browser.force_login(UserFactory.create(is_staff=True, is_superuser=True))
-    return browser
+    return browser_of(superuser())
 
 
 @pytest.fixture
 def viewer() -> DjangoClient:
     """Return a browser of staff who may only look at videos."""
-    person = UserFactory.create(is_staff=True)
-    person.user_permissions.add(Permission.objects.get(codename="view_video"))
-    browser = DjangoClient()
-    browser.force_login(person)
-    return browser
+    return browser_of(staff("view_video"))
 
 
 def act(browser: DjangoClient, action: str, *videos: Video, capture: Any) -> Any:

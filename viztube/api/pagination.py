@@ -167,9 +167,3 @@ class PagePagination(BasePagination):
         here = RowValue(F(field), F("pk"))
         there = RowValue(Value(value, output_field=column), Value(pk))
         return queryset.filter(compare(here, there))
-
-
-class LongPagePagination(PagePagination):
-    """Pages of lists that today's service sends whole."""
-
-    default_limit = 50

@@ -54,10 +54,6 @@ class EnvelopeSchema(AutoSchema):
         response: dict[str, Any] = super()._get_response_for_code(  # type: ignore[no-untyped-call]
             serializer, status_code, media_types, direction
         )
-        if "content" not in response:
-            # An empty object is left out there, but it is what we send.
-            empty = {"application/json": {"schema": {"type": "object"}}}
-            response = {"description": "", "content": empty}
         for content in response["content"].values():
             content["schema"] = self._envelope(content["schema"], int(status_code))
         return response

@@ -49,7 +49,3 @@ class ModelSerializer(CamelCaseMixin, serializers.ModelSerializer[Any]):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.DateTimeField: TimeField,
     }
-
-
-class EmptySerializer(Serializer):
-    """Documentation of an empty object."""

@@ -22,11 +22,6 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
 
     multipart_limits: ClassVar[dict[str, int]] = {}
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        """Read every body as UTF-8: some charsets that a client can name do not even yield text."""
-        request.encoding = settings.DEFAULT_CHARSET
-        return super().initialize_request(request, *args, **kwargs)
-
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what is not taken at all, or too large, before even authentication runs."""
         method = str(request.method).lower()

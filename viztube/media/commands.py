@@ -1,4 +1,4 @@
-"""Running ffmpeg and ffprobe on files that strangers sent.
+"""Running programs (ffmpeg, ffprobe, our picture encoder) on files that strangers sent.
 
 Bounded in time, memory and output, at low priority, in a process group of its own that is killed as
 a whole. Arguments are lists; only server-made paths and our own constants reach them.
@@ -43,7 +43,6 @@ class CommandFailed(Exception):
 
     def __init__(self, program: str, reason: str) -> None:
         super().__init__(f"{program}: {reason}")
-        self.timed_out = reason == "timed out"
 
 
 def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:

@@ -79,7 +79,12 @@ class Client:
 
     def __init__(self, token: str | None = None) -> None:
         from django.test import Client as DjangoClient
+        from django.test import client as django_client
 
+        from viztube.api.requests import Utf8Request
+
+        # Requests are of the class that our WSGI application makes them of.
+        django_client.WSGIRequest = Utf8Request  # type: ignore[attr-defined]
         self.http = DjangoClient(raise_request_exception=False)
         self.token = token
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIRequestFactory
 
 from viztube.api import pagination
 from viztube.api.errors import FieldError
-from viztube.api.pagination import LongPagePagination, PagePagination
+from viztube.api.pagination import PagePagination
 
 pytestmark = pytest.mark.django_db
 
@@ -85,12 +85,6 @@ def test_a_limit_above_100_is_100(groups: Any, limit: str) -> None:
 
     assert len(names) == 25
     assert about["limit"] == 100
-
-
-def test_long_lists_have_fifty_rows_a_page(groups: Any) -> None:
-    names, about = page_of(groups, LongPagePagination())
-
-    assert (len(names), about["limit"]) == (25, 50)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from rest_framework import serializers
 
@@ -16,7 +16,7 @@ from viztube.api.ids import uuid7
 from viztube.api.names import camelize
 from viztube.api.renderers import JSONRenderer, dumps
 from viztube.api.responses import ok
-from viztube.api.serializers import EmptySerializer, ModelSerializer, Serializer, TimeField
+from viztube.api.serializers import ModelSerializer, Serializer, TimeField
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,6 @@ def test_a_model_serializer_names_and_formats_the_same_way() -> None:
         "name": "x",
         "contentTypeId": 7,
     }
-
-
-def test_the_empty_object_has_no_fields() -> None:
-    assert EmptySerializer(Group(name="x")).data == {}
 
 
 def test_ids_are_version_7_and_sort_by_time() -> None:

@@ -40,7 +40,6 @@ def test_a_failure_carries_what_the_command_said() -> None:
     with pytest.raises(CommandFailed, match="no such codec") as caught:
         python("import sys; sys.exit('x' * 9000 + ' no such codec \\udcff')")
 
-    assert not caught.value.timed_out
     assert len(str(caught.value)) < 1000
 
 
@@ -64,10 +63,9 @@ def test_running_out_of_time_kills_the_whole_process_group(tmp_path: Path) -> No
     )
     started = time.monotonic()
 
-    with pytest.raises(CommandFailed, match="timed out") as caught:
+    with pytest.raises(CommandFailed, match="timed out"):
         python(program, timeout=0.6)
 
-    assert caught.value.timed_out
     assert time.monotonic() - started < 5
     numbers = [int(pid) for pid in pids.read_text().split()]
     assert len(numbers) == 2

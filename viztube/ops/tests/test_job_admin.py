@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client as DjangoClient
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from users.tests.browsers import browser_of, staff, superuser
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from videos.tasks import settle_video
@@ -22,19 +22,13 @@ VIDEO = "01890000-0000-7000-8000-000000000000"
 @pytest.fixture
 def admin() -> DjangoClient:
     """Return a browser of somebody who may do everything."""
-    browser = DjangoClient()
-    browser.force_login(UserFactory.create(is_staff=True, is_superuser=True))
-    return browser
+    return browser_of(superuser())
 
 
 @pytest.fixture
 def viewer() -> DjangoClient:
     """Return a browser of staff who may only look at jobs."""
-    person = UserFactory.create(is_staff=True)
-    person.user_permissions.add(Permission.objects.get(codename="view_procrastinatejob"))
-    browser = DjangoClient()
-    browser.force_login(person)
-    return browser
+    return browser_of(staff("view_procrastinatejob"))
 
 
 @pytest.fixture
