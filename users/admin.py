@@ -8,10 +8,10 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreation
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
-from users.models import RefreshSession, User
-from users.services.sessions import revoke_sessions
+from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
+from users.services.audit import record
+from users.services.sessions import revoke, revoke_sessions
 
 
 class LowerCaseNames:
@@ -49,6 +49,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
             user: User = super().save(commit)
             if not user.has_usable_password():
                 revoke_sessions(user=user)
+                record(SecurityEventKind.PASSWORD_CHANGED, user=user)
         return user
 
 
@@ -73,7 +74,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("id", "username", "email", "fullname", "password")}),
         ("Pictures", {"fields": ("avatar", "cover_image")}),
-        ("Standing", {"fields": ("is_active", "suspended_until")}),
+        ("Standing", {"fields": ("is_active", "suspended_until", "suspension_reason")}),
         ("Staff", {"fields": powers}),
         ("Dates", {"fields": ("created_at", "updated_at", "last_login")}),
     )
@@ -108,7 +109,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Store an account; who is suspended or made inactive is signed out for good."""
         super().save_model(request, obj, form, change)
-        if not obj.may_sign_in:
+        # A running session remembers for a minute who is staff.
+        if not obj.may_sign_in or "is_staff" in form.changed_data:
             revoke_sessions(user=obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -122,15 +124,32 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         self.message_user(request, f"{count} sessions revoked.")
 
 
+class EvidenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What staff may look at and nobody may edit."""
+
+    list_select_related = ("user",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: it writes itself."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: it is evidence."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: it is evidence."""
+        return False
+
+
 @admin.register(RefreshSession)
-class RefreshSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RefreshSessionAdmin(EvidenceAdmin):
     """Devices that are signed in: to look at and to revoke, never to edit."""
 
     list_display = ("user", "device", "address", "used_at", "expires_at", "live")
-    list_select_related = ("user",)
     list_filter = ("used_at", "revoked_at")
     search_fields = ("user__username", "user__email", "address", "device")
-    show_full_result_count = False
     ordering = ("-used_at",)
     exclude = ("digest",)
     actions = ("revoke",)
@@ -143,21 +162,20 @@ class RefreshSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Revoke the chosen sessions", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[RefreshSession]) -> None:
         """Revoke sessions; their tokens stop at once."""
-        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        count = revoke(queryset)
         self.message_user(request, f"{count} sessions revoked.")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Let those revoke who were given the change permission, although nothing is editable."""
         return bool(request.user.has_perm("users.change_refreshsession"))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: sessions come from logins."""
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: sessions are evidence."""
-        return False
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(EvidenceAdmin):
+    """The audit trail: sign-ins, failures, reuse of tokens, new passwords."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: sessions are evidence."""
-        return False
+    list_display = ("created_at", "kind", "user", "address", "device")
+    list_filter = ("kind", "created_at")
+    search_fields = ("user__username", "user__email", "address", "device")
+    # Ids grow with time, so the newest come first by the primary key.
+    ordering = ("-id",)

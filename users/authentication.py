@@ -4,24 +4,33 @@ from uuid import UUID
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.tokens import AccessToken
 
 from users.models import User
+from users.principals import caller
 from users.tokens import token_ids, token_invalid, verify_token
-from viztube.api.errors import NotAuthenticated
+from viztube.api.errors import CrossSite, NotAuthenticated
+from viztube.api.origins import from_trusted_site
 
 
 class TokenAuthentication(BaseAuthentication):
-    """Authenticate by ``Authorization: Bearer`` or else by the access cookie, in one query.
+    """Authenticate by ``Authorization: Bearer`` or else by the access cookie, in one query or none.
+
+    Of the person only id and flags are loaded, see ``users.principals``.
 
     A bad token in a header is always 401. In a cookie it counts as signed out, because a browser
     sends cookies that nobody chose; but an expired one is 401 ``token_expired`` in both, so that
-    clients know to refresh.
+    clients know to refresh. A browser also sends cookies for pages of other sites, which may change
+    nothing by them.
     """
 
     def authenticate(self, request: Request) -> tuple[User, UUID] | None:
-        """Return (person, id of the session), None when signed out; raises NotAuthenticated."""
+        """Return (person, id of the session), None when signed out.
+
+        Raises NotAuthenticated (401), CrossSite (403).
+        """
         header = request.headers.get("Authorization", "")
         scheme, _, raw = header.partition(" ")
         if scheme.lower() == "bearer":
@@ -29,6 +38,8 @@ class TokenAuthentication(BaseAuthentication):
         cookie = request.COOKIES.get(settings.ACCESS_COOKIE)
         if not cookie:
             return None
+        if request.method not in SAFE_METHODS and not from_trusted_site(request):
+            raise CrossSite
         try:
             return self._identify(cookie)
         except NotAuthenticated as error:
@@ -43,7 +54,7 @@ class TokenAuthentication(BaseAuthentication):
     @staticmethod
     def _identify(raw: str) -> tuple[User, UUID]:
         user_id, session_id = token_ids(verify_token(AccessToken, raw))
-        user = User.objects.signed_in(user_id=user_id, session_id=session_id).first()
+        user = caller(user_id=user_id, session_id=session_id)
         if user is None:
             raise token_invalid()
         return user, session_id

@@ -3,14 +3,36 @@
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from users.devices import device_of
+from users.models import SecurityEventKind, User
+from users.services.audit import record
 
 
-class AccountBackend(ModelBackend):
-    """Django's backend, for which a suspended person counts no more than an inactive one.
+class StaffBackend(ModelBackend):
+    """Django's backend, which only admin uses: for staff in good standing, leaving a trail.
 
     It is asked at every request, so a suspension ends a running admin session too.
     """
 
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return who may come in, else None."""
+        user = super().authenticate(request, username, password, **kwargs)
+        device = device_of(request) if request else None
+        if user is None:
+            tried = User.objects.filter(username=(username or "").lower()).first()
+            record(SecurityEventKind.ADMIN_SIGN_IN_FAILED, user=tried, device=device)
+        else:
+            record(SecurityEventKind.ADMIN_SIGN_IN, user=user, device=device)
+        return user
+
     def user_can_authenticate(self, user: Any) -> bool:
         """Tell whether sessions of this person count."""
-        return bool(user is not None and user.may_sign_in)
+        return bool(user is not None and user.is_staff and user.may_sign_in)

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from users.querysets import UserManager
+from users.querysets import RefreshSessionQuerySet, UserManager
 from viztube.api.ids import uuid7
 
 
@@ -27,6 +27,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     suspended_until = models.DateTimeField(
         null=True, blank=True, help_text="Until then: no sign-in, and their content is hidden."
+    )
+    suspension_reason = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        # For the version before this column, which goes on while a deployment takes over.
+        db_default="",
+        help_text="Told to the person when they try to sign in during the suspension.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -90,6 +98,8 @@ class RefreshSession(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    objects = RefreshSessionQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
@@ -109,3 +119,39 @@ class RefreshSession(models.Model):
     def is_live(self) -> bool:
         """Tell whether this session can still be refreshed."""
         return self.revoked_at is None and self.expires_at > timezone.now()
+
+
+class SecurityEventKind(models.TextChoices):
+    """What the audit trail tells."""
+
+    SIGN_IN = "sign_in", "signed in"
+    SIGN_IN_FAILED = "sign_in_failed", "sign-in failed"
+    ADMIN_SIGN_IN = "admin_sign_in", "signed in to admin"
+    ADMIN_SIGN_IN_FAILED = "admin_sign_in_failed", "sign-in to admin failed"
+    TOKEN_REUSED = "token_reused", "used refresh token came again"
+    PASSWORD_CHANGED = "password_changed", "password changed"
+
+
+class SecurityEvent(models.Model):
+    """One line of the audit trail: who came in, who tried, what changed, from where."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(choices=SecurityEventKind)
+    # None when somebody tried a name that no account has.
+    user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="security_events"
+    )
+    device = models.CharField(max_length=300, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=SecurityEventKind.values),
+                name="users_securityevent_kind_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.created_at:%Y-%m-%d %H:%M})"

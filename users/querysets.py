@@ -38,6 +38,18 @@ class UserQuerySet(models.QuerySet[Any]):
         )
 
 
+class RefreshSessionQuerySet(models.QuerySet[Any]):
+    """Reads of sessions."""
+
+    def live(self) -> Self:
+        """Return those that can still be refreshed."""
+        return self.filter(revoked_at=None, expires_at__gt=Now())
+
+    def latest_first(self) -> Self:
+        """Return them with the one that was used last in front."""
+        return self.order_by("-used_at", "-pk")
+
+
 class UserManager(BaseUserManager[Any].from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Makes accounts; names and addresses are stored in lower case."""
 

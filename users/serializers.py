@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from users.models import User
-from viztube.api.serializers import ModelSerializer, Serializer
+from users.models import RefreshSession, User
+from viztube.api.serializers import ModelSerializer, Serializer, TimeField
 from viztube.media.backends import media
 
 USERNAME = re.compile(r"[a-z0-9_.-]{3,30}")
@@ -165,7 +165,7 @@ class ChangePasswordSerializer(Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Check the new password."""
-        check_new_password(attrs["new_password"], self.context["request"].user, "newPassword")
+        check_new_password(attrs["new_password"], self.context["user"], "newPassword")
         return attrs
 
 
@@ -193,6 +193,30 @@ class CoverImageSerializer(Serializer):
     """A new cover."""
 
     cover_image = serializers.FileField()
+
+
+class SessionSerializer(ModelSerializer):
+    """A device that is signed in; the context names the session of the ``current`` one."""
+
+    last_used_at = TimeField(source="used_at", read_only=True)
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RefreshSession
+        fields = (
+            "id",
+            "device",
+            "address",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "is_current",
+        )
+        read_only_fields = fields
+
+    def get_is_current(self, session: RefreshSession) -> bool:
+        """Tell whether it is the device that asks."""
+        return bool(session.pk == self.context["current"])
 
 
 class TokensSerializer(Serializer):

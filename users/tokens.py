@@ -5,6 +5,9 @@ from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
 
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendError, TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -27,24 +30,36 @@ def token_expired() -> NotAuthenticated:
 
 
 def access_token(session: RefreshSession) -> str:
-    """Return a new access token for a session."""
-    token = AccessToken()
-    token["sub"] = str(session.user_id)
-    token["sid"] = str(session.pk)
+    """Return a new access token for a session, which ends with the session at the latest."""
+    token = _token_of(session, AccessToken)
+    left = session.expires_at - timezone.now()
+    token.set_exp(lifetime=min(settings.ACCESS_TOKEN_LIFETIME, left))
     return str(token)
 
 
-def refresh_token(session: RefreshSession) -> RefreshToken:
-    """Return a new refresh token for a session, not yet written into its row."""
-    token = RefreshToken()
-    token["sub"] = str(session.user_id)
-    token["sid"] = str(session.pk)
-    return token
+def refresh_token(session: RefreshSession, jti: str) -> str:
+    """Return the refresh token of a session that has an id: the same one however often asked."""
+    token = _token_of(session, RefreshToken)
+    token["jti"] = jti
+    token.set_iat(at_time=session.used_at)
+    token["exp"] = int(session.expires_at.timestamp())
+    return str(token)
 
 
-def token_digest(token: RefreshToken) -> str:
-    """Return what a session keeps of its refresh token: SHA-256 of the token's random id."""
-    return sha256(str(token["jti"]).encode()).hexdigest()
+def jti_digest(jti: str) -> str:
+    """Return what a session keeps of its refresh token: SHA-256 of the token's id."""
+    return sha256(jti.encode()).hexdigest()
+
+
+def successor_of(jti: str) -> str:
+    """Return the id of the refresh token that one is exchanged for.
+
+    Derived, so that an exchange repeated gives the same successor although nothing but a digest of
+    it is stored; with a key, so that who has a used token cannot make the next one.
+    """
+    return salted_hmac(
+        "users.tokens.successor", jti, secret=settings.JWT_SIGNING_KEY, algorithm="sha256"
+    ).hexdigest()
 
 
 def verify_token(kind: type[TokenT], raw: str) -> TokenT:
@@ -68,8 +83,15 @@ def token_ids(token: AccessToken | RefreshToken) -> tuple[UUID, UUID]:
         raise token_invalid() from error
 
 
-def session_of(raw: str) -> tuple[UUID, UUID] | None:
-    """Return the (user id, session id) of a token of ours even when it has expired, else None."""
+def _token_of(session: RefreshSession, kind: type[TokenT]) -> TokenT:
+    token = kind()
+    token["sub"] = str(session.user_id)
+    token["sid"] = str(session.pk)
+    return token
+
+
+def session_of(raw: str) -> UUID | None:
+    """Return the session id of a token of ours even when it has expired, else None."""
     backend = TokenBackend(
         "HS256",
         api_settings.SIGNING_KEY,
@@ -79,6 +101,6 @@ def session_of(raw: str) -> tuple[UUID, UUID] | None:
     )
     try:
         payload = backend.decode(raw)  # type: ignore[arg-type]
-        return UUID(payload["sub"]), UUID(payload["sid"])
+        return UUID(payload["sid"])
     except (TokenBackendError, KeyError, ValueError, TypeError, AttributeError):
         return None

@@ -1,6 +1,7 @@
 """What Django does whenever somebody sets a password."""
 
-from users.models import User
+from users.models import SecurityEventKind, User
+from users.services.audit import record
 from users.services.sessions import revoke_sessions
 
 
@@ -20,5 +21,6 @@ class EndSessionsValidator:
         return "A new password signs the person out of the API on every device."
 
     def password_changed(self, password: str, user: User) -> None:
-        """Revoke the sessions."""
+        """Revoke the sessions, and tell the audit trail."""
         revoke_sessions(user=user)
+        record(SecurityEventKind.PASSWORD_CHANGED, user=user)

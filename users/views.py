@@ -6,28 +6,39 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
+from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from users import serializers
-from users.cookies import clear_token_cookies, set_token_cookies
-from users.models import User
+from users.cookies import clear_token_cookies, set_token_cookies, token_cookie
+from users.devices import device_of
+from users.models import RefreshSession, User
+from users.permissions import FromAllowedSite
 from users.services import accounts, sessions
 from users.services.sessions import TokenPair
 from users.tokens import token_invalid, verify_token
 from viztube.api.errors import NotAuthenticated
-from viztube.api.requests import client_address
+from viztube.api.pagination import PagePagination
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import FORM_BYTES, IMAGE_BYTES
 
 # Calls that must work whatever token is around.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+# The same for those that move tokens, which pages of foreign sites may not ask for.
+TOKENS: dict[str, Any] = {"authentication_classes": [], "permission_classes": [FromAllowedSite]}
+
+
+class SessionPagination(PagePagination):
+    """Room for all devices of a person on one page."""
+
+    default_limit = 50
 
 
 class UserViewSet(ApiViewSet):
@@ -40,7 +51,8 @@ class UserViewSet(ApiViewSet):
     }
     extra_error_statuses: ClassVar[dict[str, set[str]]] = {
         "login": {"401", "403"},
-        "refresh_token": {"401"},
+        "refresh_token": {"401", "403"},
+        "logout": {"403"},
     }
     filter_backends = ()
     pagination_class = None
@@ -59,63 +71,99 @@ class UserViewSet(ApiViewSet):
     @extend_schema(
         request=serializers.LoginSerializer, responses={200: serializers.LoginAnswerSerializer}
     )
-    @action(detail=False, methods=["post"], **OPEN)
+    @action(detail=False, methods=["post"], **TOKENS)
     def login(self, request: Request) -> Response:
         """Sign a device in, by user name or e-mail address."""
         form = serializers.LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        user = sessions.check_credentials(**form.validated_data)
-        pair = sessions.sign_in(
-            user=user,
-            device=request.headers.get("User-Agent", ""),
-            address=client_address(request),
-        )
+        device = device_of(request)
+        user = sessions.check_credentials(device=device, **form.validated_data)
+        pair = sessions.sign_in(user=user, device=device)
         data = {
             "user": serializers.UserSerializer(user).data,
             "accessToken": pair.access,
             "refreshToken": pair.refresh,
         }
-        return _with_cookies(ok(data, "Signed in."), pair)
+        return _with_tokens(request, ok(data, "Signed in."), pair)
 
     @extend_schema(
         request=serializers.RefreshSerializer, responses={200: serializers.TokensSerializer}
     )
-    @action(detail=False, methods=["post"], url_path="refresh-token", **OPEN)
+    @action(detail=False, methods=["post"], url_path="refresh-token", **TOKENS)
     def refresh_token(self, request: Request) -> Response:
         """Exchange the refresh token, from cookie or body, for a new pair."""
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         raw = form.validated_data.get("refresh_token")
-        cookie = request.COOKIES.get(settings.REFRESH_COOKIE)
+        cookie = token_cookie(request, settings.REFRESH_COOKIE)
         try:
             if not (raw or cookie):
                 raise token_invalid("There is no refresh token. Sign in.")
-            pair = sessions.rotate(presented=verify_token(RefreshToken, raw or cookie or ""))
+            presented = verify_token(RefreshToken, raw or cookie or "")
+            pair = sessions.rotate(presented=presented, device=device_of(request))
         except NotAuthenticated as error:
             response = self.handle_exception(error)
             if cookie and not raw:
                 # They can do nothing any more, and an expired access token would turn every
                 # public read into a 401.
-                clear_token_cookies(response)
+                clear_token_cookies(request, response)
             return response
         data = {"accessToken": pair.access, "refreshToken": pair.refresh}
-        return _with_cookies(ok(data, "Session refreshed."), pair)
+        return _with_tokens(request, ok(data, "Session refreshed."), pair)
 
     @extend_schema(request=serializers.RefreshSerializer, responses={200: OpenApiTypes.OBJECT})
-    @action(detail=False, methods=["post"], **OPEN)
+    @action(detail=False, methods=["post"], **TOKENS)
     def logout(self, request: Request) -> Response:
         """End this session, named by any token that is sent; always succeeds."""
         _, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        for raw in (
+        sent = (
             bearer.strip(),
             _token_in_body(request),
-            request.COOKIES.get(settings.REFRESH_COOKIE),
-            request.COOKIES.get(settings.ACCESS_COOKIE),
-        ):
-            if raw:
-                sessions.end_session(raw=raw)
+            token_cookie(request, settings.REFRESH_COOKIE),
+            token_cookie(request, settings.ACCESS_COOKIE),
+        )
+        sessions.end_sessions(tokens=filter(None, sent))
         response = ok(message="Signed out.")
-        clear_token_cookies(response)
+        clear_token_cookies(request, response)
+        return response
+
+    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
+    @action(detail=False, methods=["post"], url_path="logout-all")
+    def logout_all(self, request: Request) -> Response:
+        """End every session of one's own, this one too."""
+        sessions.revoke_sessions(user=_me(request))
+        response = ok(message="Signed out everywhere.")
+        clear_token_cookies(request, response)
+        return response
+
+    @extend_schema(responses={200: serializers.SessionSerializer(many=True)})
+    @action(
+        detail=False,
+        methods=["get"],
+        url_path="sessions",
+        url_name="sessions",
+        pagination_class=SessionPagination,
+    )
+    def list_sessions(self, request: Request) -> Response:
+        """List the devices signed in, the one that was used last first."""
+        page = self.paginate_queryset(_me(request).sessions.live().latest_first()) or []
+        form = serializers.SessionSerializer(
+            page, many=True, context={"current": _session_id(request)}
+        )
+        return self.get_paginated_response(form.data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    @action(detail=False, methods=["delete"], url_path="sessions/(?P<pk>[^/.]+)")
+    def end_session(self, request: Request, pk: str) -> Response:
+        """Sign one device out; its tokens stop at once."""
+        session = get_object_or_404(_me(request).sessions.live(), pk=pk)
+        sessions.revoke(RefreshSession.objects.filter(pk=session.pk))
+        response = ok(message="Device signed out.")
+        if session.pk == _session_id(request):
+            clear_token_cookies(request, response)
         return response
 
     @extend_schema(
@@ -124,10 +172,14 @@ class UserViewSet(ApiViewSet):
     @action(detail=False, methods=["post"], url_path="change-password")
     def change_password(self, request: Request) -> Response:
         """Set a new password; every other session ends."""
-        form = serializers.ChangePasswordSerializer(data=request.data, context={"request": request})
+        user = _account(request)
+        form = serializers.ChangePasswordSerializer(data=request.data, context={"user": user})
         form.is_valid(raise_exception=True)
         accounts.change_password(
-            user=_me(request), session_id=_session_id(request), **form.validated_data
+            user=user,
+            session_id=_session_id(request),
+            device=device_of(request),
+            **form.validated_data,
         )
         return ok(message="Password changed. Other devices are signed out.")
 
@@ -140,7 +192,7 @@ class UserViewSet(ApiViewSet):
     )
     def current_user_details(self, request: Request) -> Response:
         """Return one's own account."""
-        return ok(serializers.UserSerializer(_me(request)).data, "Your account.")
+        return ok(serializers.UserSerializer(_account(request)).data, "Your account.")
 
     @extend_schema(
         request=serializers.UpdateAccountSerializer, responses={200: serializers.UserSerializer}
@@ -148,9 +200,10 @@ class UserViewSet(ApiViewSet):
     @action(detail=False, methods=["patch"], url_path="update-account")
     def update_account(self, request: Request) -> Response:
         """Change full name, user name or e-mail address."""
-        form = serializers.UpdateAccountSerializer(_me(request), data=request.data)
+        user = _account(request)
+        form = serializers.UpdateAccountSerializer(user, data=request.data)
         form.is_valid(raise_exception=True)
-        user = accounts.update_account(user=_me(request), changes=form.validated_data)
+        user = accounts.update_account(user=user, changes=form.validated_data)
         return ok(serializers.UserSerializer(user).data, "Account updated.")
 
     @extend_schema(
@@ -175,15 +228,23 @@ class UserViewSet(ApiViewSet):
         form = form_class(data=request.data)
         form.is_valid(raise_exception=True)
         user = accounts.replace_picture(
-            user=_me(request), picture=picture, upload=form.validated_data[picture.column]
+            user=_account(request), picture=picture, upload=form.validated_data[picture.column]
         )
         return ok(serializers.UserSerializer(user).data, "Picture updated.")
 
 
 def _me(request: Request) -> User:
-    """Return the caller of a call that requires one."""
+    """Return the caller of a call that requires one, with only id and flags loaded."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def _account(request: Request) -> User:
+    """Return the caller with everything loaded; raises NotAuthenticated (401)."""
+    user: User | None = User.objects.channels().filter(pk=_me(request).pk).first()
+    if user is None:
+        raise token_invalid()
+    return user
 
 
 def _session_id(request: Request) -> UUID:
@@ -192,8 +253,8 @@ def _session_id(request: Request) -> UUID:
     return request.auth
 
 
-def _with_cookies(response: Response, pair: TokenPair) -> Response:
-    set_token_cookies(response, access=pair.access, refresh=pair.refresh)
+def _with_tokens(request: Request, response: Response, pair: TokenPair) -> Response:
+    set_token_cookies(request, response, pair)
     # Tokens in a body must not stay in a cache (RFC 6749, section 5.1).
     response["Cache-Control"] = "no-store"
     return response

@@ -134,13 +134,17 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "viztube",
-        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
+        "OPTIONS": {
+            "serializer": "viztube.api.caching.JSONSerializer",
+            "socket_connect_timeout": 0.25,
+            "socket_timeout": 0.25,
+        },
     }
 }
 
 # Accounts
 AUTH_USER_MODEL = "users.User"
-AUTHENTICATION_BACKENDS = ["users.backends.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["users.backends.StaffBackend"]
 PASSWORD_HASHERS = ["users.hashers.SmallArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -158,6 +162,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)
+# However often it is refreshed: then a session takes the password again.
+SIGN_IN_LIFETIME = timedelta(days=30)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,

@@ -10,7 +10,9 @@ from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
-from users.models import User
+from users.devices import Device
+from users.models import SecurityEventKind, User
+from users.services.audit import record
 from users.services.sessions import revoke_sessions
 from viztube.api.errors import FieldError, UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
@@ -77,7 +79,9 @@ def update_account(*, user: User, changes: dict[str, Any]) -> User:
     return user
 
 
-def change_password(*, user: User, old_password: str, new_password: str, session_id: UUID) -> None:
+def change_password(
+    *, user: User, old_password: str, new_password: str, session_id: UUID, device: Device
+) -> None:
     """Set a new password and end every other session; raises FieldError when the old is wrong."""
     with transaction.atomic():
         locked = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
@@ -87,6 +91,7 @@ def change_password(*, user: User, old_password: str, new_password: str, session
         locked.password = make_password(new_password)
         locked.save(update_fields=["password", "updated_at"])
         revoke_sessions(user=locked, keep=session_id)
+        record(SecurityEventKind.PASSWORD_CHANGED, user=locked, device=device)
 
 
 @contextmanager

@@ -1,24 +1,31 @@
 """Opening, rotating and revoking sessions."""
 
-import hmac
 import logging
+import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from users.models import RefreshSession, User
+from users.devices import Device
+from users.models import RefreshSession, SecurityEventKind, User
+from users.principals import forget
 from users.querysets import in_good_standing
+from users.services.audit import record
 from users.tokens import (
     access_token,
+    jti_digest,
     refresh_token,
     session_of,
-    token_digest,
+    successor_of,
     token_ids,
     token_invalid,
 )
@@ -27,35 +34,45 @@ from viztube.api.errors import NotAuthenticated, Suspended
 logger = logging.getLogger(__name__)
 
 
+# Devices a person may be signed in on; the one that was used longest ago makes room for another.
+MAX_SESSIONS = 20
+# Two tabs refresh at once, or an answer is lost: for so long an exchange may be repeated.
+REPEAT_WITHIN = timedelta(seconds=10)
+
+
 @dataclass(frozen=True)
 class TokenPair:
-    """What a client gets: both tokens, encoded."""
+    """What a client gets: both tokens, encoded, and how long the refresh token lasts."""
 
     access: str
     refresh: str
+    lifetime: timedelta
 
 
 def check_credentials(
-    *, password: str, username: str | None = None, email: str | None = None
+    *, device: Device, password: str, username: str | None = None, email: str | None = None
 ) -> User:
     """Return who signs in. Raises NotAuthenticated (``invalid_credentials``) or Suspended.
 
     An unknown account costs as much as a wrong password, so neither answer nor time tells which
-    accounts exist; that an account is suspended is told only to who knows its password.
+    accounts exist; that an account is suspended is told only to who knows its password. The trail
+    does not keep what was typed for an account that is none: people type passwords there.
     """
     lookup = {"email": email.lower()} if email else {"username": (username or "").lower()}
     user: User | None = User.objects.filter(**lookup).first()
     if user is None:
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:
+        record(SecurityEventKind.SIGN_IN_FAILED, user=user, device=device)
         raise _invalid_credentials()
     if user.is_suspended:
         assert user.suspended_until is not None
-        raise Suspended(user.suspended_until)
+        record(SecurityEventKind.SIGN_IN_FAILED, user=user, device=device)
+        raise Suspended(user.suspended_until, user.suspension_reason)
     return user
 
 
-def sign_in(*, user: User, device: str, address: str | None) -> TokenPair:
+def sign_in(*, user: User, device: Device) -> TokenPair:
     """Open a session for whose password was just checked; raises NotAuthenticated.
 
     Hashing takes a while: a password that was changed meanwhile has ended every other session, and
@@ -65,32 +82,37 @@ def sign_in(*, user: User, device: str, address: str | None) -> TokenPair:
         rows = User.objects.select_for_update(of=("self",), no_key=True)
         if not rows.filter(in_good_standing(), pk=user.pk, password=user.password):
             raise _invalid_credentials()
-        return open_session(user=user, device=device, address=address)
+        record(SecurityEventKind.SIGN_IN, user=user, device=device)
+        return open_session(user=user, device=device)
 
 
-def open_session(*, user: User, device: str, address: str | None) -> TokenPair:
-    """Sign a device in."""
+def open_session(*, user: User, device: Device) -> TokenPair:
+    """Sign a device in; beyond ``MAX_SESSIONS`` another one is signed out."""
     now = timezone.now()
+    jti = secrets.token_hex(32)
     session = RefreshSession(
         user=user,
-        device=device[:300],
-        address=address,
+        digest=jti_digest(jti),
+        device=device.name,
+        address=device.address,
         used_at=now,
         expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
     )
-    refresh = refresh_token(session)
-    session.digest = token_digest(refresh)
     session.save(force_insert=True)
-    return TokenPair(access_token(session), str(refresh))
+    surplus = user.sessions.live().latest_first().values("pk")[MAX_SESSIONS:]
+    revoke(RefreshSession.objects.filter(pk__in=surplus))
+    return _pair(session, jti)
 
 
-def rotate(*, presented: RefreshToken) -> TokenPair:
+def rotate(*, presented: RefreshToken, device: Device) -> TokenPair:
     """Exchange a refresh token for a new pair; raises NotAuthenticated (401).
 
-    A token that was already exchanged is in two hands: the session is revoked, and that stays
-    although the answer is an error. Source: RFC 9700, section 4.14.2.
+    The same exchange repeated within ``REPEAT_WITHIN`` gives the same successor, as long as that
+    one was not used. Any other token that comes again is in two hands: the session is revoked, and
+    that stays although the answer is an error. Source: RFC 9700, section 4.14.2.
     """
     user_id, session_id = token_ids(presented)
+    successor = successor_of(str(presented["jti"]))
     with transaction.atomic():
         # Two refreshes at once: the second waits here and then finds its token exchanged.
         session = (
@@ -101,35 +123,53 @@ def rotate(*, presented: RefreshToken) -> TokenPair:
         )
         if session is None or not session.is_live or not session.user.may_sign_in:
             raise token_invalid()
-        if hmac.compare_digest(session.digest, token_digest(presented)):
-            refresh = refresh_token(session)
-            session.digest = token_digest(refresh)
-            session.used_at = timezone.now()
-            session.expires_at = session.used_at + settings.REFRESH_TOKEN_LIFETIME
-            session.save(update_fields=["digest", "used_at", "expires_at"])
-            return TokenPair(access_token(session), str(refresh))
-        session.revoked_at = timezone.now()
-        session.save(update_fields=["revoked_at"])
+        now = timezone.now()
+        if session.digest == jti_digest(str(presented["jti"])):
+            session.digest = jti_digest(successor)
+            session.device, session.address = device.name, device.address
+            session.used_at = now
+            session.expires_at = min(
+                now + settings.REFRESH_TOKEN_LIFETIME,
+                session.created_at + settings.SIGN_IN_LIFETIME,
+            )
+            session.save(update_fields=["digest", "device", "address", "used_at", "expires_at"])
+            return _pair(session, successor)
+        if session.digest == jti_digest(successor) and now - session.used_at <= REPEAT_WITHIN:
+            return _pair(session, successor)
+        revoke(RefreshSession.objects.filter(pk=session_id))
+        record(SecurityEventKind.TOKEN_REUSED, user=session.user, device=device)
     logger.warning("A used refresh token came again: session %s is revoked", session_id)
     raise token_invalid()
 
 
+def revoke(sessions: QuerySet[RefreshSession]) -> int:
+    """Revoke those of the sessions that are not yet; return how many. Their tokens stop at once."""
+    with transaction.atomic():
+        # In one order, so that two who revoke the same sessions cannot wait for each other.
+        locked = sessions.filter(revoked_at=None).order_by("pk")
+        ids = list(locked.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+        if ids:
+            RefreshSession.objects.filter(pk__in=ids).update(revoked_at=Now())
+            transaction.on_commit(lambda: forget(ids))
+    return len(ids)
+
+
 def revoke_sessions(*, user: User, keep: UUID | None = None) -> int:
     """Revoke a person's sessions, all but ``keep``; return how many."""
-    sessions = user.sessions.filter(revoked_at=None)
-    if keep is not None:
-        sessions = sessions.exclude(pk=keep)
-    return sessions.update(revoked_at=Now())
+    sessions = user.sessions.all()
+    return revoke(sessions if keep is None else sessions.exclude(pk=keep))
 
 
-def end_session(*, raw: str) -> None:
-    """Revoke the session of a token of ours, access or refresh, expired or not; else do nothing."""
-    ids = session_of(raw)
-    if ids is not None:
-        user_id, session_id = ids
-        RefreshSession.objects.filter(pk=session_id, user_id=user_id, revoked_at=None).update(
-            revoked_at=Now()
-        )
+def end_sessions(*, tokens: Iterable[str]) -> None:
+    """Revoke the sessions of those tokens that are ours, access or refresh, expired or not."""
+    ids = [sid for raw in tokens if (sid := session_of(raw))]
+    if ids:
+        revoke(RefreshSession.objects.filter(pk__in=ids))
+
+
+def _pair(session: RefreshSession, jti: str) -> TokenPair:
+    lifetime = session.expires_at - session.used_at
+    return TokenPair(access_token(session), refresh_token(session, jti), lifetime)
 
 
 def _invalid_credentials() -> NotAuthenticated:

@@ -24,9 +24,10 @@ def client_for(db: None) -> Callable[["User"], Client]:
     """Return a way to get a client with an access token of a new session."""
 
     def make(user: "User") -> Client:
+        from users.devices import Device
         from users.services.sessions import open_session
 
-        return Client(open_session(user=user, device="pytest", address="127.0.0.1").access)
+        return Client(open_session(user=user, device=Device("pytest", "127.0.0.1")).access)
 
     return make
 

@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from users.models import RefreshSession, User
-from users.tests.factories import UserFactory
+from users.models import User
+from users.tests.browsers import browser_of, change_form, run_action, superuser
+from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
 from users.tests.signing_in import (
     Device,
@@ -19,6 +20,7 @@ from users.tests.signing_in import (
     expired,
     forged,
     log_in,
+    refresh_with,
     who_am_i,
     with_cookie,
 )
@@ -172,14 +174,37 @@ def test_a_wrong_token_is_401_in_a_header_and_signed_out_in_a_cookie(
     assert by_cookie.get(PUBLIC).status == 200
 
 
-ENDED: dict[str, Callable[[User], Any]] = {
-    "revoked": lambda user: RefreshSession.objects.update(revoked_at=timezone.now()),
-    "pruned": lambda user: RefreshSession.objects.all().delete(),
-    "inactive": lambda user: User.objects.update(is_active=False),
-    "suspended": lambda user: User.objects.update(
-        suspended_until=timezone.now() + timedelta(days=1)
+def change_in_admin(user: User, **changes: Any) -> Any:
+    """Save an account in admin."""
+    browser = browser_of(superuser())
+    return browser.post(f"/admin/users/user/{user.pk}/change/", change_form(user, **changes))
+
+
+IN_2999 = {"suspended_until_0": "2999-12-31", "suspended_until_1": "00:00:00"}
+ENDED: dict[str, Callable[[Device, User], Any]] = {
+    "signed out": lambda device, user: device.client.post("user/logout"),
+    "signed out everywhere": lambda device, user: log_in(user).client.post("user/logout-all"),
+    "signed out from elsewhere": lambda device, user: log_in(user).client.delete(
+        f"user/sessions/{device.session.pk}"
     ),
-    "deleted": lambda user: user.delete(),
+    "signed out by staff": lambda device, user: run_action(
+        browser_of(superuser()), "/admin/users/refreshsession/", "revoke", device.session
+    ),
+    "new password": lambda device, user: log_in(user).client.post(
+        "user/change-password", {"oldPassword": PASSWORD, "newPassword": "another long one"}
+    ),
+    "inactive": lambda device, user: change_in_admin(user, is_active=None),
+    "suspended": lambda device, user: change_in_admin(user, **IN_2999),
+    "no longer staff": lambda device, user: (
+        change_in_admin(user, is_staff="on"),
+        User.objects.get(pk=user.pk).sessions.update(revoked_at=None),
+        device.works(),
+        change_in_admin(user),
+    ),
+    "used token came again": lambda device, user: (
+        refresh_with(refresh_with(device.refresh).data["refreshToken"]),
+        refresh_with(device.refresh),
+    ),
 }
 
 
@@ -189,7 +214,7 @@ def test_a_session_that_ended_stops_its_access_token_at_once(
 ) -> None:
     assert device.works()
 
-    ENDED[ended](user)
+    ENDED[ended](device, user)
 
     answer = Client(device.access).get(ME)
     assert (answer.status, answer.code) == (401, "token_invalid")
@@ -203,12 +228,15 @@ def test_after_a_suspension_the_session_goes_on(device: Device) -> None:
     assert device.works()
 
 
-def test_who_calls_costs_one_query(device: Device) -> None:
-    # SELECT the person, joined with their session.
+def test_who_calls_costs_one_query_and_then_none(device: Device) -> None:
+    # SELECT the person, joined with their session; then SELECT the account that is shown.
+    counts = []
     for client in (Client(device.access), with_cookie("accessToken", device.access)):
         with captured_queries() as queries:
             assert client.get(ME).status == 200
-        assert len(queries) == 1, queries
+        counts.append(len(queries))
+
+    assert counts == [2, 1]
 
 
 def test_a_token_that_does_not_verify_costs_no_query(device: Device) -> None:

@@ -5,12 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.test import Client as Browser
 from django.utils import timezone
 
 from users.models import RefreshSession, User
 from users.tests import browsers
-from users.tests.browsers import browser_of, staff
+from users.tests.browsers import Browser, browser_of, change_form, run_action, staff
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
 from users.tests.signing_in import log_in
@@ -31,26 +30,6 @@ def superuser() -> User:
 def browser(superuser: User) -> Browser:
     """Return a browser of a superuser."""
     return browser_of(superuser)
-
-
-def run_action(browser: Browser, address: str, action: str, *rows: Any) -> Any:
-    """Choose rows of a list and run an action on them."""
-    body = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
-    return browser.post(address, body, follow=True)
-
-
-def change_form(user: User, **changes: Any) -> dict[str, Any]:
-    """Return what the form of an account sends."""
-    fields = {
-        "username": user.username,
-        "email": user.email,
-        "fullname": user.fullname,
-        "is_active": "on",
-        "suspended_until_0": "",
-        "suspended_until_1": "",
-        **changes,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 @pytest.mark.parametrize("name", ["ADMIN", "admin"])

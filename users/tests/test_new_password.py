@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client as Browser
 
 from users.hashers import SmallArgon2PasswordHasher
 from users.models import User
+from users.tests.browsers import Browser, browser_of
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
 from users.tests.signing_in import log_in
@@ -17,13 +17,6 @@ from viztube.api.tests.fixtures import Client
 pytestmark = pytest.mark.django_db
 
 NEW = "Tr0ub4dor and three"
-
-
-def browser_of(user: User) -> Browser:
-    """Return a browser in which a person is signed in to admin."""
-    browser = Browser()
-    browser.force_login(user)
-    return browser
 
 
 def change_own(user: User, *, old: str = PASSWORD, new: str = NEW) -> Browser:

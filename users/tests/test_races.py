@@ -1,43 +1,29 @@
 """What happens when two requests come at the same moment."""
 
 from collections.abc import Callable
-from threading import Barrier, Thread
+from datetime import timedelta
+from functools import partial
+from random import choice
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from users import serializers
-from users.models import RefreshSession, User
+from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
 from users.services import accounts, sessions
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.signing_in import Device, log_in, refresh_with
-from viztube.api.tests.fixtures import Answer, Client, documented_paths
+from viztube.api.tests.fixtures import Answer, Client
+from viztube.api.tests.threads import at_once
 from viztube.media.backends import FolderMissing, LocalBackend
 from viztube.media.tests.fixtures import picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-
-def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
-    """Send requests from threads of their own; return the answers."""
-    # Every answer is checked against the document, which two threads cannot generate at once.
-    documented_paths()
-    answers: list[Answer] = []
-
-    def run(request: Callable[[], Answer]) -> None:
-        try:
-            answers.append(request())
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run, args=(request,)) for request in requests]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
-    assert len(answers) == len(requests)
-    return answers
+ME = "user/current-user-details"
 
 
 @pytest.mark.parametrize("field", ["username", "email"])
@@ -59,10 +45,7 @@ def test_of_two_who_want_one_name_one_gets_it(
     people[1][field] = people[0][field]
 
     answers = at_once(
-        *[
-            lambda body=body: Client().post("user/register", {**body, "avatar": picture()})
-            for body in people
-        ]
+        [partial(Client().post, "user/register", {**body, "avatar": picture()}) for body in people]
     )
 
     won, lost = sorted(answers, key=lambda answer: answer.status)
@@ -84,8 +67,8 @@ def test_of_two_who_change_to_one_name_one_gets_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(User, "save", wait_and_update)
 
     answers = at_once(
-        *[
-            lambda device=device: device.client.patch("user/update-account", {"username": "wanted"})
+        [
+            partial(device.client.patch, "user/update-account", {"username": "wanted"})
             for device in devices
         ]
     )
@@ -94,23 +77,77 @@ def test_of_two_who_change_to_one_name_one_gets_it(monkeypatch: pytest.MonkeyPat
     assert User.objects.filter(username="wanted").count() == 1
 
 
-def test_two_refreshes_with_one_token_never_give_two_sessions(
+MANY = 20
+
+
+def all_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    """Make calls of a function wait until many have come."""
+    function = getattr(module, name)
+    all_here = Barrier(MANY, timeout=20)
+
+    def wait_and_go_on(*args: Any, **kwargs: Any) -> Any:
+        # The pool has fewer connections than there are calls.
+        connection.close()
+        all_here.wait()
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, wait_and_go_on)
+
+
+def test_twenty_refreshes_of_one_token_give_one_successor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     device = log_in(UserFactory.create())
-    rotate = sessions.rotate
-    both_verified = Barrier(2, timeout=10)
+    all_at(monkeypatch, sessions, "rotate")
 
-    def wait_and_rotate(**kwargs: Any) -> sessions.TokenPair:
-        both_verified.wait()
-        return rotate(**kwargs)
+    answers = at_once([lambda: refresh_with(device.refresh)] * MANY, threads=MANY)
 
-    monkeypatch.setattr(sessions, "rotate", wait_and_rotate)
+    assert {answer.status for answer in answers} == {200}
+    (successor,) = {answer.data["refreshToken"] for answer in answers}
+    assert all(Client(answer.data["accessToken"]).get(ME).status == 200 for answer in answers)
+    monkeypatch.undo()
+    assert refresh_with(successor).status == 200
+    assert RefreshSession.objects.get().revoked_at is None
 
-    answers = at_once(*[lambda: refresh_with(device.refresh)] * 2)
 
-    assert sorted(answer.status for answer in answers) == [200, 401]
+def test_twenty_refreshes_of_a_token_used_long_ago_end_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = log_in(UserFactory.create())
+    refresh_with(device.refresh)
+    RefreshSession.objects.update(used_at=timezone.now() - timedelta(seconds=11))
+    all_at(monkeypatch, sessions, "rotate")
+
+    answers = at_once([lambda: refresh_with(device.refresh)] * MANY, threads=MANY)
+
+    assert {(answer.status, answer.code) for answer in answers} == {(401, "token_invalid")}
     assert RefreshSession.objects.get().revoked_at is not None
+    # Who came after the first found the session ended.
+    assert SecurityEvent.objects.filter(kind=SecurityEventKind.TOKEN_REUSED).count() == 1
+
+
+def test_twenty_who_want_one_name_in_any_case_make_one_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    all_at(monkeypatch, serializers, "check_new_password")
+    people = [
+        {
+            "username": "".join(choice("aA") for _ in range(12)),
+            "email": f"{'N' if n % 2 else 'n'}ew@Example.com",
+            "fullname": "X",
+            "password": PASSWORD,
+        }
+        for n in range(MANY)
+    ]
+
+    answers = at_once(
+        [partial(Client().post, "user/register", body) for body in people], threads=MANY
+    )
+
+    assert sorted(answer.status for answer in answers) == [201] + [409] * (MANY - 1)
+    assert {a.code for a in answers if a.status == 409} == {"conflict"}
+    person = User.objects.get()
+    assert (person.username, person.email) == ("a" * 12, "new@example.com")
 
 
 def test_a_login_that_began_before_a_password_change_opens_no_session(
@@ -123,7 +160,7 @@ def test_a_login_that_began_before_a_password_change_opens_no_session(
     def check_then_wait(**kwargs: Any) -> User:
         found = check(**kwargs)
         body = {"oldPassword": PASSWORD, "newPassword": "another long one"}
-        (changed,) = at_once(lambda: Client(device.access).post("user/change-password", body))
+        (changed,) = at_once([lambda: Client(device.access).post("user/change-password", body)])
         assert changed.status == 200
         return found
 
@@ -152,8 +189,10 @@ def test_of_two_password_changes_at_once_one_counts(monkeypatch: pytest.MonkeyPa
         return device.client.post("user/change-password", body)
 
     answers = at_once(
-        lambda: request(devices[0], "the first long one"),
-        lambda: request(devices[1], "the second long one"),
+        [
+            lambda: request(devices[0], "the first long one"),
+            lambda: request(devices[1], "the second long one"),
+        ]
     )
 
     assert sorted(answer.status for answer in answers) == [200, 400]
@@ -185,7 +224,7 @@ def test_two_avatars_at_once_leave_one_file(stored_files: Callable[[], set[str]]
     device = log_in(UserFactory.create())
 
     answers = at_once(
-        *[
+        [
             lambda: Client(device.access).patch("user/update-avatar", {"avatar": picture()})
             for _ in range(2)
         ]

@@ -93,48 +93,6 @@ def test_a_refresh_costs_two_queries(device: Device) -> None:
     assert len(queries) <= 2, queries
 
 
-def test_a_used_token_ends_the_session_for_both_who_have_it(device: Device) -> None:
-    successor = refresh_with(device.refresh).data
-
-    answer = refresh_with(device.refresh)
-
-    assert (answer.status, answer.code) == (401, "token_invalid")
-    assert device.session.revoked_at is not None
-    assert refresh_with(successor["refreshToken"]).status == 401
-    assert Client(successor["accessToken"]).get("user/current-user-details").status == 401
-    assert not device.works()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_that_a_reuse_ended_the_session_is_committed(user: User) -> None:
-    device = log_in(user)
-    refresh_with(device.refresh)
-
-    assert refresh_with(device.refresh).status == 401
-
-    # Nothing but a commit can have stored it: this test runs without a transaction of its own.
-    assert device.session.revoked_at is not None
-
-
-def test_a_reuse_is_logged_without_the_token(
-    device: Device, caplog: pytest.LogCaptureFixture
-) -> None:
-    refresh_with(device.refresh)
-    refresh_with(device.refresh)
-
-    assert str(device.session.pk) in caplog.text
-    assert device.refresh not in caplog.text
-
-
-def test_a_reuse_ends_no_other_session(user: User, device: Device) -> None:
-    other = log_in(user)
-    refresh_with(device.refresh)
-    refresh_with(device.refresh)
-
-    assert other.works()
-    assert other.can_refresh()
-
-
 def unsigned(token: str) -> str:
     """Return a token that claims to need no signature."""
     return jwt.encode(claims(token), None, algorithm="none")

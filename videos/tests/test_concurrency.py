@@ -18,8 +18,8 @@ from videos.services.placement import settle
 from videos.services.standing import follow_standing
 from videos.services.videos import delete_video
 from videos.tests.factories import VideoFactory
-from videos.tests.threads import at_once
 from viztube.api.tests.fixtures import Client
+from viztube.api.tests.threads import at_once
 from viztube.media.backends import LocalBackend
 from viztube.media.paths import new_folder
 

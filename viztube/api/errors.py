@@ -9,7 +9,7 @@ import errno
 import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core import exceptions as django_exceptions
@@ -23,6 +23,7 @@ from rest_framework.response import Response
 
 from viztube.api.names import camelize
 from viztube.api.requests import request_id
+from viztube.api.times import wire_time
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +118,14 @@ class ServerError(ApiError):
     default_detail = "Something went wrong on our side. Quote the requestId when you report it."
 
 
+class CrossSite(ApiError):
+    """A page of another site asks for what only our own pages may."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_code = "cross_site"
+    default_detail = "A page of another site may not do this."
+
+
 class Suspended(ApiError):
     """The account may not sign in for a while; told only to who knows the password."""
 
@@ -124,9 +133,14 @@ class Suspended(ApiError):
     default_code = "suspended"
     default_detail = "This account is suspended."
 
-    def __init__(self, until: datetime) -> None:
-        super().__init__(f"This account is suspended until {until:%Y-%m-%d %H:%M} UTC.")
-        self.details = {"until": [{"code": "suspended", "message": until.isoformat()}]}
+    def __init__(self, until: datetime, reason: str = "") -> None:
+        """Take the end of the suspension and, when one was given, why."""
+        sentence = f"This account is suspended until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        super().__init__(f"{sentence}: {reason}" if reason else f"{sentence}.")
+        told = {"until": wire_time(until), "reason": reason}
+        self.details = {
+            field: [{"code": self.code, "message": text}] for field, text in told.items() if text
+        }
 
 
 def error_payload(

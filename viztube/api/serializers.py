@@ -3,13 +3,14 @@
 Names are translated once, when a serializer's fields are built, so an answer costs nothing more.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import models
 from rest_framework import serializers
 
 from viztube.api.names import camelize
+from viztube.api.times import wire_time
 
 
 class TimeField(serializers.DateTimeField):
@@ -17,7 +18,7 @@ class TimeField(serializers.DateTimeField):
 
     def to_representation(self, value: datetime) -> str:
         """Return the text of a time."""
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return wire_time(value)
 
 
 class CamelCaseMixin:

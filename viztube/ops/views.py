@@ -6,12 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
-from redis.exceptions import RedisError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from viztube import __version__
+from viztube.api.caching import CACHE_AWAY
 from viztube.api.errors import Unavailable
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
@@ -31,7 +31,7 @@ def cache_answers() -> bool:
     """Tell whether Valkey answers; the service goes on without it."""
     try:
         cache.get("health")
-    except (RedisError, OSError):
+    except CACHE_AWAY:
         return False
     return True
 

@@ -242,7 +242,7 @@ def test_a_suspended_person_learns_until_when(api: Client, fails_with: FailsWith
 
     assert (body["statusCode"], body["code"]) == (403, "suspended")
     assert body["message"] == "This account is suspended until 2026-01-31 12:00 UTC."
-    assert body["details"]["until"][0]["message"] == "2026-01-31T12:00:00+00:00"
+    assert body["details"]["until"][0]["message"] == "2026-01-31T12:00:00.000Z"
 
 
 def test_an_unsupported_body_needs_no_field() -> None:

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from django.db import connection
 
+from viztube.api.tests.fixtures import documented_paths
+
 Result = TypeVar("Result")
 
 
@@ -14,6 +16,8 @@ def at_once(calls: Sequence[Callable[[], Result]], *, threads: int = 8) -> list[
 
     Test clients leave connections open, and a pool has few: each call gives its one back.
     """
+    # Every answer is checked against the document, which two threads cannot generate at once.
+    documented_paths()
 
     def run(call: Callable[[], Result]) -> Result:
         try:

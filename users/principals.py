@@ -1,0 +1,78 @@
+"""Who the access tokens of a session speak for, remembered for a minute.
+
+The shared cache holds ids and a flag for each session in use, so that most requests need no query
+to know their caller. A session that ends leaves a tombstone in the place of its entry. Entries are
+only ever added where there is none, so that a request which read the database before the end cannot
+overwrite the tombstone after it; and a tombstone stays until every access token of its session has
+expired.
+
+When the cache is away, the database is asked. The one bound: where the cache hangs or refuses just
+when a tombstone should be written, and then comes back with an entry it had, that session's access
+tokens count for what is left of the entry's minute. Refreshing never asks the cache.
+"""
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DEFAULT_DB_ALIAS
+
+from users.models import User
+from viztube.api.caching import CACHE_AWAY
+
+logger = logging.getLogger(__name__)
+
+LIFETIME = 60  # seconds
+ENDED = 0
+
+# What every request may ask of its caller; anything else of a person is loaded when it is used.
+_FIELDS = ("id", "is_staff")
+
+
+def caller(*, user_id: UUID, session_id: UUID) -> User | None:
+    """Return who a session belongs to, with only id and flags loaded; None when it has ended."""
+    key = _key(session_id)
+    try:
+        known = cache.get(key)
+    except CACHE_AWAY:
+        return _stored(user_id, session_id)
+    if known is None:
+        user = _stored(user_id, session_id)
+        if user is not None:
+            _remember(key, user)
+        return user
+    if known == ENDED or known[0] != str(user_id):
+        return None
+    return User.from_db(DEFAULT_DB_ALIAS, _FIELDS, (user_id, known[1]))
+
+
+def forget(session_ids: Iterable[UUID]) -> None:
+    """Stop the access tokens of sessions that have ended; to be called after the commit."""
+    # Longer than any token lives, and than the slowest request that could still add an entry.
+    tombstones = dict.fromkeys(map(_key, session_ids), ENDED)
+    if not tombstones:
+        return
+    lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()) + LIFETIME
+    try:
+        cache.set_many(tombstones, timeout=lifetime)
+    except CACHE_AWAY:
+        logger.warning("The cache is away: ended sessions may count for up to %s s", LIFETIME)
+
+
+def _key(session_id: UUID) -> str:
+    return f"principal:{session_id}"
+
+
+def _stored(user_id: UUID, session_id: UUID) -> User | None:
+    people = User.objects.signed_in(user_id=user_id, session_id=session_id)
+    user: User | None = people.only(*_FIELDS).first()
+    return user
+
+
+def _remember(key: str, user: User) -> None:
+    try:
+        cache.add(key, (str(user.pk), user.is_staff), timeout=LIFETIME)
+    except CACHE_AWAY:
+        return
