@@ -258,7 +258,15 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "VizTube",
-    "DESCRIPTION": "Video sharing: accounts, uploads, playback.",
+    "DESCRIPTION": (
+        "Video sharing: accounts, uploads, playback.\n\n"
+        "Log in to get an access token (15 minutes) and a refresh token (7 days), in HttpOnly "
+        "cookies and in the body. Send the access token as a cookie or as `Authorization: Bearer`; "
+        "the header wins. When an answer has the code `token_expired`, exchange the refresh token "
+        "at `/user/refresh-token` and repeat the call. A refresh token works once, and for ten "
+        "seconds more in case the answer was lost. Calls by cookie that change something must come "
+        "from a page of this site or of an allowed one, else they get `cross_site`."
+    ),
     "VERSION": "2",
     "OAS_VERSION": "3.1.0",
     "SERVERS": [{"url": PUBLIC_URL}],

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,6 +80,61 @@ def test_hiding_makes_every_old_address_404_and_gives_the_owner_new_ones(
     assert [httpx.head(address).status_code for address in new] == [200, 200]
     assert httpx.get(f"{site.api}/videos/{video['id']}").status_code == 404
     assert client.get(f"/videos/{video['id']}").json()["data"]["videoFileUrl"] == new[0]
+
+
+def twenty_at_once(call: Callable[[int], httpx.Response]) -> list[httpx.Response]:
+    """Make twenty requests at the same moment."""
+    with ThreadPoolExecutor(20) as pool:
+        return list(pool.map(call, range(20)))
+
+
+def test_of_twenty_registrations_of_one_name_one_is_made(site: RunningSite) -> None:
+    def register(number: int) -> httpx.Response:
+        person = {
+            "username": "Fay" if number % 2 else "fAy",
+            "email": f"{'FAY' if number % 3 else 'fay'}@viztube.example",
+            "fullname": "Fay",
+            "password": "violet-harbour-9",
+        }
+        return httpx.post(f"{site.api}/user/register", json=person, timeout=60)
+
+    answers = twenty_at_once(register)
+
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+    assert {answer.json()["code"] for answer in answers if answer.is_error} == {"conflict"}
+
+
+def test_twenty_refreshes_of_one_token_give_one_successor(site: RunningSite) -> None:
+    site.sign_up("gil")
+    credentials = {"username": "gil", "password": "violet-harbour-9"}
+    login = httpx.post(f"{site.api}/user/login", json=credentials).json()["data"]
+
+    def refresh(_: int) -> httpx.Response:
+        body = {"refreshToken": login["refreshToken"]}
+        return httpx.post(f"{site.api}/user/refresh-token", json=body, timeout=60)
+
+    answers = twenty_at_once(refresh)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["data"]["refreshToken"] for answer in answers}) == 1
+
+
+def test_a_session_ended_elsewhere_stops_at_once_in_every_process(site: RunningSite) -> None:
+    client = site.sign_up("hal")
+    # Both web processes have seen the session, and would let it go on for its minute.
+    for _ in range(20):
+        assert client.get("/user/current-user-details").status_code == 200
+    other = httpx.post(
+        f"{site.api}/user/login", json={"username": "hal", "password": "violet-harbour-9"}
+    ).json()["data"]
+
+    ended = httpx.post(
+        f"{site.api}/user/logout-all", headers={"Authorization": f"Bearer {other['accessToken']}"}
+    )
+
+    assert ended.status_code == 200
+    for _ in range(20):
+        assert client.get("/user/current-user-details").status_code == 401
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
