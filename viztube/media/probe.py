@@ -17,6 +17,7 @@ from viztube.media.commands import (
     MAX_OUTPUT_FILE,
     MAX_PIXELS,
     CommandFailed,
+    Kind,
     run_guarded,
 )
 
@@ -145,6 +146,7 @@ def _one_frame(
             *("-vf", ",".join((*sampling, scale, "format=yuvj420p", choice))),
             *("-frames:v", "1", "-q:v", "3", "-f", "mjpeg", "-y", str(target)),
         ],
+        kind=Kind.VIDEO,
         timeout=POSTER_SECONDS,
         memory=POSTER_MEMORY,
     )
@@ -161,6 +163,7 @@ def _ffprobe(path: Path, *arguments: str) -> bytes:
                 *arguments,
                 *("-i", str(path)),
             ],
+            kind=Kind.VIDEO,
             timeout=PROBE_SECONDS,
             memory=PROBE_MEMORY,
         )
@@ -207,6 +210,7 @@ def _measured_duration(path: Path) -> float:
                 *("-map", "0:V:0", "-c", "copy", "-f", "null"),
                 *("-progress", "pipe:1", "-stats_period", "60", "-"),
             ],
+            kind=Kind.VIDEO,
             timeout=PROBE_SECONDS,
             memory=PROBE_MEMORY,
         )
