@@ -12,8 +12,8 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from videos.models import Video
 from videos.tests.clips import CONTAINERS, make_clip
+from videos.views import VideoViewSet
 from viztube.api.tests.fixtures import Answer, Client
-from viztube.media import uploads
 from viztube.media.tests.fixtures import named_file, picture
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +148,7 @@ def test_a_video_over_its_limit_is_413_while_it_arrives(
     assert_nothing_stays: Callable[[], None],
 ) -> None:
     limit = len(tiny_clip_bytes) - 1
-    monkeypatch.setitem(uploads.FILE_LIMITS, "videoFile", limit)
+    monkeypatch.setitem(VideoViewSet.file_fields["create"], "videoFile", limit)
     answer = upload(user_client, tiny_clip_bytes)
 
     assert (answer.status, answer.code) == (413, "too_large")
@@ -159,7 +159,7 @@ def test_a_video_over_its_limit_is_413_while_it_arrives(
 def test_a_video_of_exactly_the_limit_is_taken(
     user_client: Client, tiny_clip_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(uploads.FILE_LIMITS, "videoFile", len(tiny_clip_bytes))
+    monkeypatch.setitem(VideoViewSet.file_fields["create"], "videoFile", len(tiny_clip_bytes))
 
     assert upload(user_client, tiny_clip_bytes).status == 201
 
@@ -170,18 +170,13 @@ def test_an_image_has_a_smaller_limit_than_a_video(
     monkeypatch: pytest.MonkeyPatch,
     assert_nothing_stays: Callable[[], None],
 ) -> None:
-    monkeypatch.setattr(uploads, "IMAGE_BYTES", 100)
+    monkeypatch.setitem(VideoViewSet.file_fields["create"], "thumbnail", 100)
     thumbnail = picture("PNG", (200, 200))
     answer = upload(user_client, tiny_clip_bytes, thumbnail=thumbnail)
 
     assert answer.status == 413
     assert answer.body["message"] == "thumbnail: may have at most 100 bytes"
     assert_nothing_stays()
-
-
-def test_the_limits_are_those_of_the_contract() -> None:
-    assert uploads.FILE_LIMITS["videoFile"] == 100_000_000
-    assert uploads.IMAGE_BYTES == 10_000_000
 
 
 def test_a_body_that_announces_too_much_is_413_before_it_is_read(user_client: Client) -> None:
