@@ -2,6 +2,8 @@
 until they are whole.
 """
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +17,13 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
 from viztube.api.errors import FieldError, TooLarge
+from viztube.api.requests import content_length
 from viztube.media.paths import INCOMING, incoming_folder, new_folder
 
 VIDEO_BYTES = 100_000_000
 IMAGE_BYTES = 10_000_000
+# What stays free on the disk whatever is uploaded: databases and logs may share it.
+RESERVED_BYTES = 200_000_000
 
 
 class ReceivedFile(TemporaryUploadedFile):
@@ -48,6 +53,14 @@ class LimitedUploadHandler(FileUploadHandler):
         self.file: ReceivedFile | None = None
         self.limit = 0
         self.fields_seen: set[str] = set()
+
+    def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body for which there is no room, before it is read; raises OSError."""
+        if not getattr(self.request, "file_fields", None):
+            return
+        needed = content_length(self.request) + RESERVED_BYTES
+        if shutil.disk_usage(incoming_folder()).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Start a file; raises FieldError for one that was not asked for, BadRequest for any."""
