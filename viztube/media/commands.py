@@ -23,6 +23,7 @@ from viztube.media.paths import SLOTS, incoming_folder
 
 # 4K; what a decoder needs grows with it, times the sixteen pictures that H.264 may keep.
 MAX_PIXELS = 4096 * 2304
+MAX_STREAMS = 32
 # A crafted ".mp4" can be a playlist that names other files or hosts: only plain files, only these
 # containers. (ffmpeg's names; "mov" covers MP4, "matroska" covers WebM.)
 INPUT_GUARDS = (
@@ -31,7 +32,7 @@ INPUT_GUARDS = (
     "-format_whitelist",
     "mov,matroska",
     "-max_streams",
-    "32",
+    str(MAX_STREAMS),
     "-max_pixels",
     str(MAX_PIXELS),
 )

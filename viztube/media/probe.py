@@ -15,6 +15,7 @@ from django.conf import settings
 from viztube.media.commands import (
     INPUT_GUARDS,
     MAX_OUTPUT_FILE,
+    MAX_STREAMS,
     CommandFailed,
     Kind,
     run_guarded,
@@ -70,6 +71,9 @@ def probe(path: Path) -> VideoInfo:
         report = json.loads(facts)
     except ValueError as error:
         raise NotAVideo("could not be read as a video") from error
+    # Of more than that ffprobe lists the first ones, or none at all.
+    if len(report.get("streams", [])) >= MAX_STREAMS:
+        raise NotAVideo(f"may have at most {MAX_STREAMS - 1} tracks")
     stream = _video_stream(report)
     width, height = int(stream.get("width") or 0), int(stream.get("height") or 0)
     require_size(width, height)

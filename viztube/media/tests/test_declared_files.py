@@ -10,28 +10,18 @@ from django.test import Client as HttpClient
 
 from viztube.api.tests.fixtures import Answer, Client
 from viztube.media.tests.fixtures import picture
+from viztube.media.tests.multipart import END, MULTIPART, file_part, text_part
 from viztube.media.uploads import ReceivedFile
 
 pytestmark = pytest.mark.django_db
 
 Listing = Callable[[], set[str]]
-TYPE = "multipart/form-data; boundary=X"
 AVATAR = "user/update-avatar"
-
-
-def file_part(field: str, content: bytes, name: str = "a.png") -> bytes:
-    head = f'--X\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
-    return head.encode() + content + b"\r\n"
-
-
-def text_part(field: str, text: str = "x") -> bytes:
-    head = f'--X\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'
-    return f"{head}{text}\r\n".encode()
 
 
 def send(client: Client, path: str, *parts: bytes) -> Answer:
     method = "PATCH" if path == AVATAR else "POST"
-    return client.request(method, path, b"".join(parts) + b"--X--\r\n", content_type=TYPE)
+    return client.request(method, path, b"".join(parts) + END, content_type=MULTIPART)
 
 
 @pytest.fixture
@@ -111,9 +101,9 @@ def test_an_address_outside_the_api_takes_no_file(
     # With the cookie that comes before Django looks for its twin in the body.
     http = HttpClient(enforce_csrf_checks=True)
     http.cookies[settings.CSRF_COOKIE_NAME] = "x" * 32
-    body: Any = file_part("avatar", bytes(100_000)) + b"--X--\r\n"
+    body: Any = file_part("avatar", bytes(100_000)) + END
 
-    response = http.generic("POST", path, body, TYPE)
+    response = http.generic("POST", path, body, MULTIPART)
 
     assert response.status_code == 400
     assert started == []
@@ -145,4 +135,20 @@ def test_ten_thousand_files_are_400_at_the_second(
 
     assert (answer.status, list(answer.body["details"])) == (400, ["avatar"])
     assert len(started) == 1
+    assert stored_files() == set()
+
+
+@pytest.mark.parametrize(
+    "parameter", ["", "; boundary=", "; boundary=Y", "; boundary=" + "X" * 300]
+)
+def test_a_body_without_its_boundary_is_400_and_leaves_nothing(
+    user_client: Client, stored_files: Listing, parameter: str
+) -> None:
+    body = file_part("avatar", picture().getvalue()) + END
+
+    answer = user_client.request(
+        "PATCH", AVATAR, body, content_type=f"Multipart/Form-Data{parameter}"
+    )
+
+    assert (answer.status, answer.code) == (400, "invalid")
     assert stored_files() == set()

@@ -11,16 +11,11 @@ import pytest
 from viztube.api.tests.fixtures import Client
 from viztube.media import uploads
 from viztube.media.tests.fixtures import picture
+from viztube.media.tests.multipart import END, MULTIPART, file_part
 from viztube.media.uploads import ReceivedFile, working_folder
 
 Listing = Callable[[], set[str]]
-TYPE = "multipart/form-data; boundary=X"
 AVATAR = "user/update-avatar"
-
-
-def part(field: str, content: bytes, name: str = "a.png", more: str = "") -> bytes:
-    head = f'--X\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n{more}\r\n'
-    return head.encode("utf-8", "surrogateescape") + content + b"\r\n"
 
 
 @pytest.mark.parametrize(
@@ -44,10 +39,10 @@ def test_a_file_over_the_limit_of_its_field_is_refused_while_it_arrives(
     method = "POST" if path == "videos" else "PATCH"
 
     at_limit = user_client.request(
-        method, path, part(field, bytes(size)) + b"--X--\r\n", content_type=TYPE
+        method, path, file_part(field, bytes(size)) + END, content_type=MULTIPART
     )
     over = user_client.request(
-        method, path, part(field, bytes(size + 1)) + b"--X--\r\n", content_type=TYPE
+        method, path, file_part(field, bytes(size + 1)) + END, content_type=MULTIPART
     )
 
     assert at_limit.status in {400, 415}
@@ -64,7 +59,7 @@ def test_the_limits_are_those_of_the_contract() -> None:
 def test_a_body_that_ends_early_is_refused_and_leaves_nothing(
     user_client: Client, stored_files: Listing, cut: int
 ) -> None:
-    body = part("videoFile", bytes(600_000), "clip.mp4") + b"--X--\r\n"
+    body = file_part("videoFile", bytes(600_000), "clip.mp4") + END
 
     environ: dict[str, Any] = {
         "CONTENT_LENGTH": str(len(body)),
@@ -74,7 +69,7 @@ def test_a_body_that_ends_early_is_refused_and_leaves_nothing(
         "POST",
         "/api/v2/videos",
         body[:cut],
-        TYPE,
+        MULTIPART,
         headers={"Authorization": f"Bearer {user_client.token}"},
         **environ,
     )
@@ -99,15 +94,18 @@ def test_a_body_that_ends_early_is_refused_and_leaves_nothing(
         "ü" * 300,
         " ",
         "a.png.",
+        "a\0.png",
+        "\u2066a\u2069\u200f.png",
+        "<script>alert(1)</script>.png",
     ],
     ids=lambda name: ascii(name)[:20],
 )
 def test_whatever_a_file_is_called_it_is_stored_under_our_name(
     user_client: Client, stored_files: Listing, name: str
 ) -> None:
-    body = part("avatar", picture().getvalue(), name) + b"--X--\r\n"
+    body = file_part("avatar", picture().getvalue(), name) + END
 
-    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+    answer = user_client.request("PATCH", AVATAR, body, content_type=MULTIPART)
 
     if answer.status == 400:  # no name can be made of it, so it is no file
         assert name in {".", "..", " ", "\udcff\udcfe.png"}
@@ -117,10 +115,21 @@ def test_whatever_a_file_is_called_it_is_stored_under_our_name(
         assert [path.rpartition("/")[2] for path in stored_files()] == ["avatar.png"]
 
 
-def test_a_file_without_a_name_is_no_file(user_client: Client, stored_files: Listing) -> None:
-    body = part("avatar", picture().getvalue(), "") + b"--X--\r\n"
+def test_a_name_of_three_thousand_characters_is_400_and_stores_nothing(
+    user_client: Client, stored_files: Listing
+) -> None:
+    body = file_part("avatar", picture().getvalue(), "x" * 3000) + END
 
-    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+    answer = user_client.request("PATCH", AVATAR, body, content_type=MULTIPART)
+
+    assert (answer.status, answer.code) == (400, "invalid")
+    assert stored_files() == set()
+
+
+def test_a_file_without_a_name_is_no_file(user_client: Client, stored_files: Listing) -> None:
+    body = file_part("avatar", picture().getvalue(), "") + END
+
+    answer = user_client.request("PATCH", AVATAR, body, content_type=MULTIPART)
 
     assert (answer.status, list(answer.body["details"])) == (400, ["avatar"])
     assert stored_files() == set()
@@ -129,7 +138,7 @@ def test_a_file_without_a_name_is_no_file(user_client: Client, stored_files: Lis
 def test_text_where_a_file_belongs_is_400(user_client: Client) -> None:
     body = b'--X\r\nContent-Disposition: form-data; name="avatar"\r\n\r\ntext\r\n--X--\r\n'
 
-    answer = user_client.request("PATCH", AVATAR, body, content_type=TYPE)
+    answer = user_client.request("PATCH", AVATAR, body, content_type=MULTIPART)
 
     assert (answer.status, list(answer.body["details"])) == (400, ["avatar"])
 
