@@ -55,11 +55,17 @@ def test_the_limits_are_those_of_the_contract() -> None:
     assert (uploads.VIDEO_BYTES, uploads.IMAGE_BYTES) == (100_000_000, 10_000_000)
 
 
-@pytest.mark.parametrize("cut", [10, 120, 300_000, 599_990])
+TWO_FILES = file_part("thumbnail", picture().getvalue()) + file_part("videoFile", bytes(600_000))
+SECOND_FILE = len(file_part("thumbnail", picture().getvalue()))
+
+
+@pytest.mark.parametrize(
+    "cut", [10, 120, SECOND_FILE - 2, SECOND_FILE, SECOND_FILE + 60, 300_000, len(TWO_FILES) + 2]
+)
 def test_a_body_that_ends_early_is_refused_and_leaves_nothing(
     user_client: Client, stored_files: Listing, cut: int
 ) -> None:
-    body = file_part("videoFile", bytes(600_000), "clip.mp4") + END
+    body = TWO_FILES + END
 
     environ: dict[str, Any] = {
         "CONTENT_LENGTH": str(len(body)),
