@@ -1,9 +1,11 @@
 """Pictures that are made to break or to deceive us are refused and leave nothing."""
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
@@ -69,6 +71,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "half a WebP": (lambda: saved("WEBP")[:-500], NO_PICTURE),
     "a GIF that begins like a JPEG": (lambda: b"\xff\xd8\xff" + saved("GIF"), NO_PICTURE),
     "a page that begins like a PNG": (lambda: b"\x89PNG\r\n\x1a\n" + SCRIPT, NO_PICTURE),
+    "a little too much": (lambda: png(6400, 6400, bytes(801 * 6400)), TOO_MANY_PIXELS),
     "a bomb": (lambda: png(20_000, 20_000, bytes(2501 * 20_000)), TOO_MANY_PIXELS),
     "a bigger bomb": (lambda: png(60_000, 60_000, bytes(1000)), TOO_MANY_PIXELS),
     "the biggest claim": (lambda: png(2**31 - 1, 2**31 - 1, b""), TOO_MANY_PIXELS),
@@ -96,6 +99,21 @@ def test_a_hostile_picture_is_refused_with_a_reason(
     assert answer.body["errors"] == [reason]
     assert User.objects.values().get() == before
     assert stored_files() == set()
+
+
+def test_no_other_program_is_started_for_a_picture(
+    user_client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow would hand PostScript to Ghostscript."""
+    for name in ("gs", "gswin32c", "gswin64c"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    answer = user_client.patch(AVATAR, {"avatar": named_file(saved("EPS"), "me.png")})
+
+    assert answer.status == 415
+    assert not (tmp_path / "started").exists()
 
 
 def test_a_gif_named_like_a_jpeg_is_refused_at_sign_up(

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,19 @@ def test_a_program_that_takes_too_much_is_stopped(
     assert_nothing_stays()
 
 
+@pytest.fixture
+def own_input(tmp_path: Path) -> Iterator[None]:
+    """Give this process an input that programs must not inherit."""
+    (tmp_path / "input").write_text("secret")
+    before = os.dup(0)
+    with (tmp_path / "input").open() as file:
+        os.dup2(file.fileno(), 0)
+    yield
+    os.dup2(before, 0)
+    os.close(before)
+
+
+@pytest.mark.usefixtures("own_input")
 def test_programs_are_told_what_they_may_do_and_on_which_file(
     user_client: Client, tiny_clip_bytes: bytes, media_root: Path, settings: Any, tmp_path: Path
 ) -> None:

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from videos.tests.clips import make_clip
-from videos.tests.crafted import box
 from videos.tests.uploading import upload
 from viztube.api.tests.fixtures import Client
+from viztube.media.tests.crafted import box
 from viztube.media.tests.fixtures import named_file
 
 pytestmark = pytest.mark.django_db

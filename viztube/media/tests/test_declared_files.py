@@ -112,8 +112,13 @@ def test_an_address_outside_the_api_takes_no_file(
 
 @pytest.mark.parametrize(
     "part",
-    [text_part("x"), file_part("avatar", b"x", ""), b"--X\r\n\r\nx\r\n"],
-    ids=["texts", "files without a name", "parts without a header"],
+    [
+        text_part("x"),
+        file_part("avatar", b"x", ""),
+        file_part("avatar", b"x", "/"),
+        b"--X\r\n\r\nx\r\n",
+    ],
+    ids=["texts", "files without a name", "files of no name", "parts without a header"],
 )
 def test_ten_thousand_parts_are_413_at_once_and_leave_nothing(
     user_client: Client, stored_files: Listing, part: bytes

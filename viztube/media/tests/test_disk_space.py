@@ -32,6 +32,7 @@ def leave_free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def set_free(free: int) -> None:
         def usage(path: Path) -> Any:
             assert Path(path).is_relative_to(settings.MEDIA_ROOT)
+            assert Path(path).is_dir()
             return SimpleNamespace(free=free)
 
         monkeypatch.setattr("viztube.media.uploads.shutil.disk_usage", usage)

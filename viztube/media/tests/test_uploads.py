@@ -82,6 +82,7 @@ def test_a_body_that_ends_early_is_refused_and_leaves_nothing(
 
     assert response.status_code == 400
     assert response.json()["code"] == "invalid"
+    assert response.json()["message"].startswith("The body could not be read")
     assert stored_files() == set()
 
 
