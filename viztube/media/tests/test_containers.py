@@ -1,7 +1,6 @@
 """What a file's outer structure says, read without decoding anything."""
 
 import struct
-import time
 from pathlib import Path
 
 import pytest
@@ -115,9 +114,10 @@ def test_a_header_of_a_length_that_none_has_is_refused(tmp_path: Path, length: i
             judged(tmp_path, content)
 
 
-def test_millions_of_boxes_are_not_all_looked_at(tmp_path: Path) -> None:
-    content = movie(box(b"trak", box(b"free", b"") * 500_000), box(b"trak", b"") * 500_000)
-    began = time.monotonic()
+def test_boxes_beyond_the_first_ten_thousand_are_left_to_ffprobe(tmp_path: Path) -> None:
+    cut = box(b"mdat", b"0123456789")[:-1]
+    inside = movie(box(b"trak", box(b"free", b"") * 5_000), box(b"trak", b"") * 5_000)
 
-    assert judged(tmp_path, content + box(b"free", b"") * 500_000) == "mp4"
-    assert time.monotonic() - began < 2
+    assert judged(tmp_path, inside + cut) == "mp4"
+    with pytest.raises(NotAVideo, match="is cut off"):
+        judged(tmp_path, movie(box(b"trak", box(b"free", b"") * 5_000)) + cut)
