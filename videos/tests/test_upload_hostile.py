@@ -111,6 +111,7 @@ def jpeg() -> bytes:
         ("mp4 size", "videoFile: may have at most the size of 4K (4096x2304 pixels)"),
         ("mp4 tracks", UNREADABLE),
         ("mkv duration", "videoFile: has no usable duration"),
+        ("mkv size", "videoFile: may have at most the size of 4K (4096x2304 pixels)"),
         ("mkv tracks", "videoFile: may have at most 31 tracks"),
     ],
 )
@@ -126,6 +127,7 @@ def test_a_header_that_claims_too_much_is_refused(
         "mp4 size": lambda: sized(tiny_clip_bytes, 60_000, 60_000),
         "mp4 tracks": lambda: with_tracks(tiny_clip_bytes, 3000),
         "mkv duration": lambda: matroska(jpeg(), seconds=1e9),
+        "mkv size": lambda: matroska(jpeg(), side=60_000),
         "mkv tracks": lambda: matroska(jpeg(), tracks=3000),
     }[lie]()
     answer = upload(user_client, content)

@@ -19,6 +19,9 @@ MAX_DURATION = 24 * 3600.0  # seconds
 _MAX_BOXES = 10_000
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+# Tracks, TrackEntry, Video; in that are PixelWidth and PixelHeight.
+_VIDEO = (b"\x16\x54\xae\x6b", b"\xae", b"\xe0")
+_SIDES = {b"\xb0", b"\xba"}
 _UNKNOWN = {0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF}
 
 
@@ -115,7 +118,7 @@ def _content(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _check_segment(file: BinaryIO, size: int) -> None:
-    """Check that the segment, which is all of the file but its head, is all there."""
+    """Check that the segment, which is all of the file but its head, is all there and sane."""
     file.seek(len(_EBML))
     head = _vint(file)
     if head is None:
@@ -125,6 +128,27 @@ def _check_segment(file: BinaryIO, size: int) -> None:
         length = _vint(file)
         if length is not None and file.tell() + length > size:
             raise NotAVideo("is cut off: send the whole file")
+        _check_sides(file, size, iter(range(_MAX_BOXES)), _VIDEO)
+
+
+def _check_sides(file: BinaryIO, end: int, budget: Iterator[int], path: tuple[bytes, ...]) -> None:
+    """Check the sides in pixels that are claimed below a path, from here to ``end``."""
+    for _ in budget:
+        identifier, length = _identifier(file), _vint(file)
+        if length is None or file.tell() + length > end:
+            return
+        after = file.tell() + length
+        if path and identifier == path[0]:
+            _check_sides(file, after, budget, path[1:])
+        elif not path and identifier in _SIDES and length <= 8:
+            require_size(max(1, int.from_bytes(file.read(length), "big")), 1)
+        file.seek(after)
+
+
+def _identifier(file: BinaryIO) -> bytes:
+    """Read an element's identifier: its first byte tells how many follow."""
+    first = file.read(1)
+    return first + file.read(8 - first[0].bit_length() if first and first[0] else 0)
 
 
 def _vint(file: BinaryIO) -> int | None:

@@ -121,3 +121,22 @@ def test_boxes_beyond_the_first_ten_thousand_are_left_to_ffprobe(tmp_path: Path)
     assert judged(tmp_path, inside + cut) == "mp4"
     with pytest.raises(NotAVideo, match="is cut off"):
         judged(tmp_path, movie(box(b"trak", box(b"free", b"") * 5_000)) + cut)
+
+
+def test_a_matroska_track_may_claim_a_side_of_8192_pixels(tmp_path: Path) -> None:
+    def segment(side: int) -> bytes:
+        video = element("e0", element("b0", side.to_bytes(4, "big")))
+        tracks = element("1654ae6b", element("ae", element("d7", b"\x01"), video))
+        return HEAD + element("18538067", element("1549a966", b""), tracks)
+
+    assert judged(tmp_path, segment(8192)) == "webm"
+    with pytest.raises(NotAVideo, match="at most the size of 4K"):
+        judged(tmp_path, segment(8193))
+
+
+def test_tracks_within_tracks_are_not_descended_into(tmp_path: Path) -> None:
+    nested = b""
+    for _ in range(2_000):
+        nested = element("ae", nested)
+
+    assert judged(tmp_path, HEAD + element("18538067", element("1654ae6b", nested))) == "webm"
