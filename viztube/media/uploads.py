@@ -1,6 +1,4 @@
-"""Receiving files: those that were asked for, bounded while they arrive, kept in a working folder
-until they are whole.
-"""
+"""Receiving files: only those asked for, bounded while they arrive, kept apart until whole."""
 
 import errno
 import os
@@ -63,7 +61,7 @@ class LimitedUploadHandler(FileUploadHandler):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Start a file; raises FieldError for one that was not asked for, BadRequest for any."""
+        """Start a file; raises FieldError for one not asked for, BadRequest where none ever is."""
         super().new_file(*args, **kwargs)
         declared: Mapping[str, int] | None = getattr(self.request, "file_fields", None)
         if declared is None:
