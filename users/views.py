@@ -27,7 +27,7 @@ from viztube.api.errors import NotAuthenticated
 from viztube.api.pagination import PagePagination
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
-from viztube.media.uploads import FORM_BYTES, IMAGE_BYTES
+from viztube.media.uploads import IMAGE_BYTES
 
 # Calls that must work whatever token is around.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
@@ -44,10 +44,10 @@ class SessionPagination(PagePagination):
 class UserViewSet(ApiViewSet):
     """Sign-up, sessions and one's own account."""
 
-    multipart_limits: ClassVar[dict[str, int]] = {
-        "register": 2 * IMAGE_BYTES + FORM_BYTES,
-        "update_avatar": IMAGE_BYTES + FORM_BYTES,
-        "update_cover_image": IMAGE_BYTES + FORM_BYTES,
+    file_fields: ClassVar[dict[str, dict[str, int]]] = {
+        "register": {"avatar": IMAGE_BYTES, "coverImage": IMAGE_BYTES},
+        "update_avatar": {"avatar": IMAGE_BYTES},
+        "update_cover_image": {"coverImage": IMAGE_BYTES},
     }
     extra_error_statuses: ClassVar[dict[str, set[str]]] = {
         "login": {"401", "403"},

@@ -26,7 +26,7 @@ from viztube.api.errors import not_found
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
-from viztube.media.uploads import FORM_BYTES, IMAGE_BYTES, VIDEO_BYTES
+from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
 
 
 class VideoViewSet(ApiViewSet):
@@ -35,9 +35,9 @@ class VideoViewSet(ApiViewSet):
     serializer_class = VideoWithUserSerializer
     filterset_class = VideoFilter
     pagination_class = VideoPagination
-    multipart_limits: ClassVar[dict[str, int]] = {
-        "create": VIDEO_BYTES + IMAGE_BYTES + FORM_BYTES,
-        "partial_update": IMAGE_BYTES + FORM_BYTES,
+    file_fields: ClassVar[dict[str, dict[str, int]]] = {
+        "create": {"videoFile": VIDEO_BYTES, "thumbnail": IMAGE_BYTES},
+        "partial_update": {"thumbnail": IMAGE_BYTES},
     }
 
     def get_permissions(self) -> list[BasePermission]:

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from users.models import User
 from videos.services.uploads import upload_video
-from viztube.media.commands import run_guarded
+from viztube.media.commands import Kind, run_guarded
+from viztube.media.paths import incoming_folder
 from viztube.media.uploads import ReceivedFile
 
 DEMO_USERNAME = "demo"
@@ -54,8 +55,7 @@ def create_demo(*, password: str, say: Callable[[str], object]) -> User:
 
     All or nothing: half a demo would look like a database in use the next time.
     """
-    settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.MEDIA_INCOMING) as folder:
+    with TemporaryDirectory(dir=incoming_folder()) as folder:
         paths = [Path(folder) / f"{number}.mp4" for number in range(len(VIDEOS))]
         for number, (path, (title, _, picture, pitch)) in enumerate(
             zip(paths, VIDEOS, strict=True), 1
@@ -92,6 +92,7 @@ def _generate(path: Path, picture: str, pitch: int) -> None:
             *("-t", str(SECONDS), "-c:v", "libx264", "-preset", "veryfast", "-crf", "28"),
             *("-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart", "-y", str(path)),
         ],
+        kind=Kind.VIDEO,
         timeout=60,
         memory=2 << 30,
     )

@@ -8,7 +8,9 @@ import pytest
 
 from users.models import User
 from users.tests.factories import UserFactory
+from videos.models import Video
 from videos.tests.clips import make_clip
+from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
 from viztube.media.tests.fixtures import named_file
 
@@ -35,3 +37,18 @@ def stranger_client(client_for: Callable[[User], Client]) -> Client:
 def staff_client(client_for: Callable[[User], Client]) -> Client:
     """Return a client of a member of staff."""
     return client_for(UserFactory.create(is_staff=True))
+
+
+@pytest.fixture
+def assert_nothing_stays(
+    db: None, stored_files: Callable[[], set[str]], media_root: Path
+) -> Callable[[], None]:
+    """Return a check that an upload left neither row nor job nor file."""
+
+    def check() -> None:
+        assert not Video.objects.exists()
+        assert waiting_jobs() == []
+        assert stored_files() == set()
+        assert list((media_root / "incoming").iterdir()) == []
+
+    return check

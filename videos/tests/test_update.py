@@ -13,8 +13,8 @@ from users.tests.factories import UserFactory
 from videos.models import Video
 from videos.tests.factories import VideoFactory
 from videos.tests.jobs import waiting_jobs
+from videos.views import VideoViewSet
 from viztube.api.tests.fixtures import Client
-from viztube.media import uploads
 from viztube.media.tests.fixtures import named_file, picture
 
 pytestmark = pytest.mark.django_db
@@ -222,7 +222,7 @@ def test_a_bad_thumbnail_changes_nothing(
 def test_a_thumbnail_over_its_limit_is_413(
     user_client: Client, video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "IMAGE_BYTES", 100)
+    monkeypatch.setitem(VideoViewSet.file_fields["partial_update"], "thumbnail", 100)
     answer = user_client.patch(f"videos/{video.pk}", {"thumbnail": picture("PNG", (200, 200))})
 
     assert (answer.status, answer.code) == (413, "too_large")

@@ -1,5 +1,6 @@
 """What is known about the request at hand: its id and the client's address."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
@@ -46,7 +47,12 @@ class Utf8Request(WSGIRequest):
 
     Django would decode the query string with it, and a charset that is no text encoding (``hex``)
     fails there before any middleware could answer; so does a type with crafted parameters.
+
+    ``file_fields`` is what the view declares that may be uploaded, in bytes by field; None until a
+    view does.
     """
+
+    file_fields: Mapping[str, int] | None = None
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:

@@ -1,6 +1,6 @@
-"""The base of every API viewset: bounds on bodies, checked before anything is read."""
+"""The base of every API viewset: bounds on bodies, set before anything is read."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,17 +10,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from viztube.api.errors import LengthRequired, TooLarge
-from viztube.api.requests import content_length
+from viztube.api.requests import Utf8Request, content_length
+
+# What multipart adds around its files: boundaries, headers and the text fields.
+FORM_BYTES = 200_000
 
 
 class ApiViewSet(viewsets.GenericViewSet[Any]):
     """A viewset that refuses a body over its limit by Content-Length alone.
 
-    ``multipart_limits`` gives, for each action that takes files, how many bytes its whole multipart
-    body may have. All other bodies may have ``settings.MAX_BODY_BYTES``.
+    ``file_fields`` names, for each action that takes files, the fields they come in and how many
+    bytes each may have; whoever receives the files holds the request to that. A multipart body of
+    such an action may have the sum of them and ``FORM_BYTES``; every other body may have
+    ``settings.MAX_BODY_BYTES``.
     """
 
-    multipart_limits: ClassVar[dict[str, int]] = {}
+    file_fields: ClassVar[dict[str, dict[str, int]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what is not taken at all, or too large, before even authentication runs."""
@@ -33,10 +38,12 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             # Django reads as much as Content-Length says: of a chunked body nothing.
             raise LengthRequired
         limit = settings.MAX_BODY_BYTES
-        if (request.content_type or "").lower().startswith("multipart/"):
-            limit = self.multipart_limits.get(str(self.action), limit)
+        fields = self.file_fields.get(str(self.action), {})
+        if fields and (request.content_type or "").lower().startswith("multipart/"):
+            limit = sum(fields.values()) + FORM_BYTES
         if content_length(request) > limit:
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
+        cast("Utf8Request", request._request).file_fields = fields
         super().initial(request, *args, **kwargs)
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:

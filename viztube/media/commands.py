@@ -11,15 +11,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from enum import Enum
+from pathlib import Path
 from tempfile import TemporaryFile
 
 from django.conf import settings
 
 from viztube.api.errors import Unavailable
+from viztube.media.paths import SLOTS, incoming_folder
 
 # 4K; what a decoder needs grows with it, times the sixteen pictures that H.264 may keep.
 MAX_PIXELS = 4096 * 2304
+MAX_STREAMS = 32
 # A crafted ".mp4" can be a playlist that names other files or hosts: only plain files, only these
 # containers. (ffmpeg's names; "mov" covers MP4, "matroska" covers WebM.)
 INPUT_GUARDS = (
@@ -28,14 +32,22 @@ INPUT_GUARDS = (
     "-format_whitelist",
     "mov,matroska",
     "-max_streams",
-    "32",
+    str(MAX_STREAMS),
     "-max_pixels",
     str(MAX_PIXELS),
 )
 MAX_OUTPUT_FILE = 50_000_000  # bytes
 MAX_PRINTED = 1_000_000  # bytes
-SLOT_SECONDS = 20.0
+SLOTS_A_KIND = 2
+SLOT_SECONDS = 10.0
 SLOT_POLL_SECONDS = 0.02
+
+
+class Kind(Enum):
+    """What a command works on. Each kind takes turns of its own: a picture waits for no video."""
+
+    PICTURE = "picture"
+    VIDEO = "video"
 
 
 class CommandFailed(Exception):
@@ -45,48 +57,54 @@ class CommandFailed(Exception):
         super().__init__(f"{program}: {reason}")
 
 
-def run_guarded(argv: Sequence[str], *, timeout: float, memory: int) -> bytes:
+def run_guarded(argv: Sequence[str], *, kind: Kind, timeout: float, memory: int) -> bytes:
     """Run a command and return what it printed, at most ``MAX_PRINTED`` bytes.
 
-    ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. One command runs
-    at a time on a machine. Raises CommandFailed, and Unavailable when others take too long; a
-    program that is not installed raises FileNotFoundError.
+    ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. Two commands of a
+    kind run at a time on a machine. Raises CommandFailed, and Unavailable when others take too
+    long; a program that is not installed raises FileNotFoundError.
     """
-    settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
-    with _only_one():
+    with slot(kind):
         return _run(argv, timeout, memory)
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
-    """Wait for this machine's turn: a few commands at once would not fit into a small memory."""
+def slot(kind: Kind) -> Iterator[None]:
+    """Hold one of this machine's turns: many commands at once would not fit into a small memory.
+
+    Raises Unavailable when it takes too long.
+    """
     deadline = time.monotonic() + SLOT_SECONDS
-    # A lock on the folder itself, which every process of this machine shares and which a dead one
-    # gives back.
-    folder = os.open(settings.MEDIA_INCOMING, os.O_RDONLY)
-    try:
-        while True:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Unavailable(
-                        "Too many files are being checked. Try again in a few seconds."
-                    ) from None
-                time.sleep(SLOT_POLL_SECONDS)
+    with ExitStack() as stack:
+        locks = []
+        for number in range(SLOTS_A_KIND):
+            # A lock on a folder, which every process of this machine shares and which a dead one
+            # gives back. A folder, because nothing that looks for leftover files will remove it.
+            folder = Path(settings.MEDIA_ROOT) / SLOTS / f"{kind.value}-{number}"
+            folder.mkdir(parents=True, exist_ok=True)
+            locks.append(os.open(folder, os.O_RDONLY))
+            stack.callback(os.close, locks[-1])
+        while not any(map(_is_ours, locks)):
+            if time.monotonic() > deadline:
+                raise Unavailable("Too many files are being checked. Try again in a few seconds.")
+            time.sleep(SLOT_POLL_SECONDS)
         yield
-    finally:
-        os.close(folder)
+
+
+def _is_ours(lock: int) -> bool:
+    """Take a lock that nobody holds; tell whether it was taken."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _run(argv: Sequence[str], timeout: float, memory: int) -> bytes:
     # Into files, which the limit on file sizes bounds: through pipes a crafted file could make
     # a program print more than fits into our memory.
-    with (
-        TemporaryFile(dir=settings.MEDIA_INCOMING) as printed,
-        TemporaryFile(dir=settings.MEDIA_INCOMING) as complaints,
-    ):
+    folder = incoming_folder()
+    with TemporaryFile(dir=folder) as printed, TemporaryFile(dir=folder) as complaints:
         process = subprocess.Popen(  # noqa: S603 - an argv list, no shell
             list(argv),
             stdin=subprocess.DEVNULL,
@@ -130,5 +148,9 @@ def _limit(pid: int, memory: int, timeout: float) -> None:
             # For when nobody is left to watch the clock; two threads can use it up twice as fast.
             processor = int(2 * timeout) + 1
             resource.prlimit(pid, resource.RLIMIT_CPU, (processor, processor))
+            # When memory runs out the kernel shall take this one and not the web server. Not every
+            # sandbox lets us ask for it; the limits above hold all the same.
+            with suppress(OSError):
+                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
     except ProcessLookupError:
         return

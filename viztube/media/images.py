@@ -8,7 +8,7 @@ from pathlib import Path
 from django.core.files.uploadedfile import UploadedFile
 
 from viztube.media import picture_encoder
-from viztube.media.commands import CommandFailed, run_guarded
+from viztube.media.commands import CommandFailed, Kind, run_guarded
 from viztube.media.picture_encoder import NotAnImage
 
 __all__ = ["NotAnImage", "store_image"]
@@ -30,6 +30,7 @@ def store_image(source: "UploadedFile[bytes]", folder: Path, name: str, *, max_s
             run_guarded(
                 # Isolated: neither our settings nor the working folder reach it.
                 [sys.executable, "-I", program, path, str(folder), name, str(max_side)],
+                kind=Kind.PICTURE,
                 timeout=ENCODE_SECONDS,
                 memory=ENCODE_MEMORY,
             )

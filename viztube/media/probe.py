@@ -15,18 +15,25 @@ from django.conf import settings
 from viztube.media.commands import (
     INPUT_GUARDS,
     MAX_OUTPUT_FILE,
-    MAX_PIXELS,
+    MAX_STREAMS,
     CommandFailed,
+    Kind,
     run_guarded,
 )
+from viztube.media.containers import (
+    NotAVideo,
+    container_extension,
+    require_duration,
+    require_size,
+)
+
+__all__ = ["NotAVideo", "VideoInfo", "extract_poster", "probe"]
 
 PROBE_SECONDS = 5.0
 POSTER_SECONDS = 5.0
 PROBE_MEMORY = 1 << 29
 # Decoding 4K with as many reference pictures as H.264 allows took 350 MB.
 POSTER_MEMORY = 3 << 28
-MAX_SIDE = 8192  # pixels; beyond is no video for this service
-MAX_DURATION = 24 * 3600.0  # seconds
 POSTER_SIDE = 1280
 KEY_FRAMES_FROM = 20.0  # seconds
 
@@ -46,10 +53,6 @@ _ENTRIES = (
 )
 
 
-class NotAVideo(Exception):
-    """The file is not a video of a kind that is taken; the text says why, for a person."""
-
-
 @dataclass(frozen=True)
 class VideoInfo:
     """A video file's facts: seconds, pixels as they are shown, and the extension that fits."""
@@ -60,23 +63,6 @@ class VideoInfo:
     extension: str
 
 
-def container_extension(path: Path) -> str:
-    """Return the extension for a file's container by its first bytes; raises NotAVideo.
-
-    ISO base media (ISO/IEC 14496-12) starts with a box whose type is at byte 4; Matroska and WebM
-    start with an EBML header (RFC 8794) that names its DocType.
-    """
-    with path.open("rb") as file:
-        head = file.read(64)
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return "webm" if b"webm" in head else "mkv"
-    if head[4:8] == b"ftyp":
-        return "mov" if head[8:12] == b"qt  " else "mp4"
-    if head[4:8] in {b"moov", b"mdat", b"wide", b"free", b"skip"}:
-        return "mov"
-    raise NotAVideo("must be an MP4, WebM, MKV or MOV video")
-
-
 def probe(path: Path) -> VideoInfo:
     """Return a video's facts, in at most ten seconds; raises NotAVideo."""
     extension = container_extension(path)
@@ -85,10 +71,12 @@ def probe(path: Path) -> VideoInfo:
         report = json.loads(facts)
     except ValueError as error:
         raise NotAVideo("could not be read as a video") from error
+    # Of more than that ffprobe lists the first ones, or none at all.
+    if len(report.get("streams", [])) >= MAX_STREAMS:
+        raise NotAVideo(f"may have at most {MAX_STREAMS - 1} tracks")
     stream = _video_stream(report)
     width, height = int(stream.get("width") or 0), int(stream.get("height") or 0)
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise NotAVideo("may have at most the size of 4K (4096x2304 pixels)")
+    require_size(width, height)
     if _rotation(stream) % 180 == 90:
         width, height = height, width
     duration = _seconds(report.get("format", {}).get("duration")) or _seconds(
@@ -96,8 +84,7 @@ def probe(path: Path) -> VideoInfo:
     )
     if duration is None:
         duration = _measured_duration(path)
-    if not 0 < duration <= MAX_DURATION:
-        raise NotAVideo("has no usable duration")
+    require_duration(duration)
     return VideoInfo(round(duration, 3), width, height, extension)
 
 
@@ -145,6 +132,7 @@ def _one_frame(
             *("-vf", ",".join((*sampling, scale, "format=yuvj420p", choice))),
             *("-frames:v", "1", "-q:v", "3", "-f", "mjpeg", "-y", str(target)),
         ],
+        kind=Kind.VIDEO,
         timeout=POSTER_SECONDS,
         memory=POSTER_MEMORY,
     )
@@ -161,6 +149,7 @@ def _ffprobe(path: Path, *arguments: str) -> bytes:
                 *arguments,
                 *("-i", str(path)),
             ],
+            kind=Kind.VIDEO,
             timeout=PROBE_SECONDS,
             memory=PROBE_MEMORY,
         )
@@ -207,6 +196,7 @@ def _measured_duration(path: Path) -> float:
                 *("-map", "0:V:0", "-c", "copy", "-f", "null"),
                 *("-progress", "pipe:1", "-stats_period", "60", "-"),
             ],
+            kind=Kind.VIDEO,
             timeout=PROBE_SECONDS,
             memory=PROBE_MEMORY,
         )

@@ -34,20 +34,21 @@ def file_response(request: HttpRequest, path: Path) -> HttpResponseBase:
     size = status.st_size
     etag = f'"{int(status.st_mtime):x}-{size:x}"'
     modified = int(status.st_mtime)
+    content_type = CONTENT_TYPES.get(path.suffix, "application/octet-stream")
     conditional = get_conditional_response(request, etag, modified)
     if conditional is not None:
+        conditional["Content-Type"] = content_type
         return _with_validators(conditional, etag, modified)
 
     wanted = request.headers.get("Range", "") if _range_applies(request, etag, modified) else ""
     try:
         span = _parse_range(wanted, size)
     except ValueError:
-        response: HttpResponseBase = HttpResponse(status=416)
+        response: HttpResponseBase = HttpResponse(status=416, content_type=content_type)
         response["Content-Range"] = f"bytes */{size}"
         return _with_validators(response, etag, modified)
 
     start, end = span or (0, size - 1)
-    content_type = CONTENT_TYPES.get(path.suffix, "application/octet-stream")
     if request.method == "HEAD":
         response = HttpResponse(content_type=content_type)
     else:

@@ -1,24 +1,27 @@
-"""Receiving files: bounded while they arrive, kept in a working folder until they are whole."""
+"""Receiving files: only those asked for, bounded while they arrive, kept apart until whole."""
 
+import errno
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
-from viztube.api.errors import TooLarge
-from viztube.media.paths import INCOMING, new_folder
+from viztube.api.errors import FieldError, TooLarge
+from viztube.api.requests import content_length
+from viztube.media.paths import INCOMING, incoming_folder, new_folder
 
 VIDEO_BYTES = 100_000_000
 IMAGE_BYTES = 10_000_000
-# What multipart adds around its parts: boundaries, headers and the text fields.
-FORM_BYTES = 200_000
-FILE_LIMITS = {"videoFile": VIDEO_BYTES}
+# What stays free on the disk whatever is uploaded: databases and logs may share it.
+RESERVED_BYTES = 200_000_000
 
 
 class ReceivedFile(TemporaryUploadedFile):
@@ -28,9 +31,8 @@ class ReceivedFile(TemporaryUploadedFile):
     """
 
     def __init__(self, content_type: str) -> None:
-        settings.MEDIA_INCOMING.mkdir(parents=True, exist_ok=True)
         file = NamedTemporaryFile(  # noqa: SIM115 - closed with the upload
-            dir=settings.MEDIA_INCOMING, suffix=".upload"
+            dir=incoming_folder(), suffix=".upload"
         )
         UploadedFile.__init__(self, file, "upload", content_type, 0)
 
@@ -38,7 +40,8 @@ class ReceivedFile(TemporaryUploadedFile):
 class LimitedUploadHandler(FileUploadHandler):
     """Write each uploaded file to disk below the media root, up to the limit of its field.
 
-    Nothing of a file stays in memory, and storing it later is a rename.
+    Only one file in each field that the API view at hand declared is taken (``ApiViewSet``), and
+    none at other addresses. Nothing of a file stays in memory, and storing it later is a rename.
     """
 
     chunk_size = 256 * 1024
@@ -47,11 +50,29 @@ class LimitedUploadHandler(FileUploadHandler):
         super().__init__(request)
         self.file: ReceivedFile | None = None
         self.limit = 0
+        self.fields_seen: set[str] = set()
+
+    def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body for which there is no room, before it is read; raises OSError."""
+        if not getattr(self.request, "file_fields", None):
+            return
+        needed = content_length(self.request) + RESERVED_BYTES
+        if shutil.disk_usage(incoming_folder()).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Start a file."""
+        """Start a file; raises FieldError for one not asked for, BadRequest where none ever is."""
         super().new_file(*args, **kwargs)
-        self.limit = FILE_LIMITS.get(self.field_name or "", IMAGE_BYTES)
+        declared: Mapping[str, int] | None = getattr(self.request, "file_fields", None)
+        if declared is None:
+            raise BadRequest("No file is taken here.")
+        field = str(self.field_name)
+        if field not in declared:
+            raise FieldError(field, "takes no file")
+        if field in self.fields_seen:
+            raise FieldError(field, "takes one file only")
+        self.fields_seen.add(field)
+        self.limit = declared[field]
         self.file = ReceivedFile(self.content_type or "")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:

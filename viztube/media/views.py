@@ -3,20 +3,38 @@
 from pathlib import Path
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
 from django.views.decorators.http import require_safe
 
 from viztube.media.paths import PUBLISHED
 from viztube.media.ranges import file_response
 
+# Strangers made these files. Opened by itself, one gets an origin of its own, runs nothing, and
+# loads nothing but the picture or video that the browser's own page around it shows. Pages of other
+# sites may embed it.
+MEDIA_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+    ),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
-@require_safe
+
 def serve_media(request: HttpRequest, path: str) -> HttpResponseBase:
     """Answer a file of a capability folder; its address is the permission."""
+    response = _answer(request, path)
+    for name, value in MEDIA_HEADERS.items():
+        response[name] = value
+    return response
+
+
+@require_safe
+def _answer(request: HttpRequest, path: str) -> HttpResponseBase:
     try:
         response = file_response(request, Path(settings.MEDIA_ROOT) / path)
-    except OSError as error:
-        raise Http404 from error
+    except OSError:
+        return HttpResponseNotFound("There is nothing here.", content_type="text/plain")
     if path.startswith(f"{PUBLISHED}/"):
         response["Cache-Control"] = "public, max-age=3600"
     else:

@@ -1,23 +1,39 @@
 """Commands on strangers' files: bounded in time and memory, killed as a whole."""
 
-import fcntl
 import os
+import signal
+import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from itertools import accumulate
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 import pytest
 from django.conf import settings
 
 from viztube.api.errors import Unavailable
-from viztube.media.commands import MAX_OUTPUT_FILE, MAX_PRINTED, CommandFailed, run_guarded
+from viztube.media.commands import (
+    MAX_OUTPUT_FILE,
+    MAX_PRINTED,
+    SLOTS_A_KIND,
+    CommandFailed,
+    Kind,
+    run_guarded,
+    slot,
+)
+from viztube.media.paths import SLOTS
+from viztube.media.tasks import prune_incoming
 
 GIGABYTE = 1 << 30
 
 
-def python(program: str, timeout: float = 10, memory: int = GIGABYTE) -> bytes:
-    return run_guarded([sys.executable, "-S", "-c", program], timeout=timeout, memory=memory)
+def python(
+    program: str, *, kind: Kind = Kind.VIDEO, timeout: float = 10, memory: int = GIGABYTE
+) -> bytes:
+    command = [sys.executable, "-S", "-c", program]
+    return run_guarded(command, kind=kind, timeout=timeout, memory=memory)
 
 
 def is_running(pid: int) -> bool:
@@ -50,7 +66,7 @@ def test_a_command_killed_by_a_signal_failed() -> None:
 
 def test_a_program_that_is_not_installed_is_told_apart() -> None:
     with pytest.raises(FileNotFoundError):
-        run_guarded(["no-such-program-here"], timeout=1, memory=GIGABYTE)
+        run_guarded(["no-such-program-here"], kind=Kind.VIDEO, timeout=1, memory=GIGABYTE)
 
 
 def test_running_out_of_time_kills_the_whole_process_group(tmp_path: Path) -> None:
@@ -136,31 +152,80 @@ def test_a_command_that_nobody_watches_runs_out_of_processor_time() -> None:
     assert int(limit) == 7
 
 
-def test_one_command_runs_at_a_time(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="written to /proc")
+def test_when_memory_runs_out_a_command_goes_before_the_server() -> None:
+    output = python("import time; time.sleep(0.1); print(open('/proc/self/oom_score_adj').read())")
+
+    assert int(output) == 1000
+    assert int(Path("/proc/self/oom_score_adj").read_text()) < 1000
+
+
+def test_two_commands_of_a_kind_run_at_a_time(tmp_path: Path) -> None:
     diary = tmp_path / "diary"
     program = (
         "import time\n"
-        f"for word in ('begin', 'end'): open({str(diary)!r}, 'a').write(word + ' '); time.sleep(.1)"
+        f"for word in ('+', '-'): open({str(diary)!r}, 'a').write(word); time.sleep(.3)"
     )
-    threads = [Thread(target=python, args=(program,)) for _ in range(3)]
+    threads = [Thread(target=python, args=(program,)) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert diary.read_text().split() == ["begin", "end"] * 3
+    running = list(accumulate(1 if word == "+" else -1 for word in diary.read_text()))
+    assert (len(running), max(running)) == (10, SLOTS_A_KIND)
+
+
+def take_slots(kind: Kind, count: int) -> ExitStack:
+    """Hold some of this machine's slots until the stack is closed."""
+    held = ExitStack()
+    for _ in range(count):
+        held.enter_context(slot(kind))
+    return held
 
 
 def test_who_waits_too_long_for_a_turn_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("viztube.media.commands.SLOT_SECONDS", 0.1)
-    python("pass")
-    folder = os.open(settings.MEDIA_INCOMING, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    try:
-        with pytest.raises(Unavailable, match="Too many files"):
-            python("pass")
-    finally:
-        os.close(folder)
-    assert python("print('again')") == b"again\n"
+    with take_slots(Kind.VIDEO, SLOTS_A_KIND), pytest.raises(Unavailable, match="Too many files"):
+        python("pass")
+    with take_slots(Kind.VIDEO, SLOTS_A_KIND - 1):
+        assert python("print('again')") == b"again\n"
+
+
+def test_pictures_do_not_wait_behind_videos() -> None:
+    with take_slots(Kind.VIDEO, SLOTS_A_KIND):
+        assert python("print('at once')", kind=Kind.PICTURE) == b"at once\n"
+
+
+def test_a_process_that_dies_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viztube.media.commands.SLOT_SECONDS", 5)
+    python("pass")  # makes the folders
+    folders = sorted((Path(settings.MEDIA_ROOT) / SLOTS).glob("video-*"))
+    program = (
+        "import fcntl, os, sys, time\n"
+        "for name in sys.argv[1:]: fcntl.flock(os.open(name, os.O_RDONLY), fcntl.LOCK_EX)\n"
+        "print(flush=True)\n"
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-S", "-c", program, *map(str, folders)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        Timer(0.2, other.kill).start()
+
+        assert len(folders) == SLOTS_A_KIND
+        assert python("print('my turn')") == b"my turn\n"
+    assert other.returncode == -signal.SIGKILL
+
+
+def test_what_removes_leftovers_leaves_the_turns_alone() -> None:
+    with take_slots(Kind.VIDEO, SLOTS_A_KIND):
+        folders = list((Path(settings.MEDIA_ROOT) / SLOTS).iterdir())
+        for folder in folders:
+            os.utime(folder, (0, 0))
+        prune_incoming(0)
+
+        assert len(folders) == SLOTS_A_KIND
+        assert all(folder.is_dir() for folder in folders)

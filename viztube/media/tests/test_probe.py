@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from PIL import Image
 
-from viztube.media.commands import CommandFailed, run_guarded
+from viztube.media.commands import CommandFailed, Kind, run_guarded
 from viztube.media.probe import NotAVideo, VideoInfo, extract_poster, probe
 from viztube.media.tests.fixtures import CLIP, CLIP_DURATION, CLIP_SIZE
 
@@ -326,7 +326,9 @@ def test_a_search_that_takes_too_long_gives_the_first_frame(
         calls.append(argv[argv.index("-ss") + 1])
         if len(calls) == 1:
             raise CommandFailed("ffmpeg", "timed out")
-        return run_guarded(argv, timeout=limits["timeout"], memory=int(limits["memory"]))
+        return run_guarded(
+            argv, kind=Kind.VIDEO, timeout=limits["timeout"], memory=int(limits["memory"])
+        )
 
     monkeypatch.setattr("viztube.media.probe.run_guarded", slow_at_first)
 

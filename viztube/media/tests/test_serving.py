@@ -8,6 +8,8 @@ import pytest
 from django.test import Client as HttpClient
 from django.utils.http import http_date
 
+from viztube.media.ranges import CONTENT_TYPES
+
 pytestmark = pytest.mark.django_db
 
 KEY = "0123456789abcdef" * 2
@@ -272,3 +274,50 @@ def test_a_player_on_an_allowed_site_may_read_ranges(video: str, settings: Any) 
 
     assert response["Access-Control-Allow-Origin"] == "https://app.example"
     assert "Content-Range" in response["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("area", ["p", "h"])
+@pytest.mark.parametrize(
+    ("status", "method", "headers"),
+    [
+        (200, "GET", {}),
+        (200, "HEAD", {}),
+        (206, "GET", {"Range": "bytes=0-9"}),
+        (304, "GET", {"If_None_Match": "*"}),
+        (412, "GET", {"If_Match": '"other"'}),
+        (416, "GET", {"Range": "bytes=9999999-"}),
+        (404, "GET", {}),
+        (405, "POST", {}),
+    ],
+)
+def test_no_answer_can_run_anything_in_a_browser(
+    media_root: Path, area: str, status: int, method: str, headers: dict[str, str]
+) -> None:
+    address = stored(media_root, area, "video.mp4", b"<html><script>alert(1)</script>")
+    if status == 404:
+        address += "4"
+
+    response = fetch(address, method, **headers)
+
+    assert response.status_code == status
+    assert response["X-Content-Type-Options"] == "nosniff"
+    policy = [rule.strip() for rule in response["Content-Security-Policy"].split(";")]
+    assert policy[:2] == ["sandbox", "default-src 'none'"]
+    assert not any("script" in rule or "allow-" in rule for rule in policy)
+    assert response["Cross-Origin-Resource-Policy"] == "cross-origin"
+    if status != 405:
+        assert response["Content-Type"] == ("text/plain" if status == 404 else "video/mp4")
+
+
+@pytest.mark.parametrize(
+    "name", ["a.html", "a.htm", "a.xhtml", "a.svg", "a.xml", "a.js", "a.mp4.html", "a.HTML", "html"]
+)
+def test_a_file_of_a_kind_we_never_store_is_bytes_to_a_browser(media_root: Path, name: str) -> None:
+    address = stored(media_root, "p", name, b"<svg><script>alert(1)</script></svg>")
+    for headers in ({}, {"Range": "bytes=0-5"}, {"Range": "bytes=999-"}, {"If_None_Match": "*"}):
+        assert fetch(address, **headers)["Content-Type"] == "application/octet-stream"
+
+
+def test_no_type_that_is_served_can_carry_a_script() -> None:
+    assert {kind.partition("/")[0] for kind in CONTENT_TYPES.values()} == {"image", "video"}
+    assert not any("xml" in kind for kind in CONTENT_TYPES.values())

@@ -13,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from viztube.media.tests.fixtures import CLIP, CLIP_DURATION
+from viztube.media.tests.fixtures import CLIP, CLIP_DURATION, picture
+from viztube.media.tests.multipart import MULTIPART, file_part
 from viztube.ops.tests.site import PROJECT, RunningSite, running_site, site_environ
+from viztube.ops.tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -197,32 +199,37 @@ def test_a_body_too_large_is_refused_unread_and_the_answer_arrives(
     assert incoming(site) == []
 
 
-def test_a_client_that_hangs_up_leaves_nothing(site: RunningSite) -> None:
-    client = site.sign_up("eve")
-    half = CLIP.read_bytes()[: 500 * 1024]
-    body = (
-        b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n--b\r\nContent-'
-        b'Disposition: form-data; name="videoFile"; filename="a.mp4"\r\n\r\n' + half
-    )
+HALF = CLIP.read_bytes()[: 500 * 1024]
+# Where a client hangs up, and what it has sent by then.
+HANGING_UP = {
+    "in a file": ("POST", "videos", file_part("videoFile", HALF)),
+    "in a second file": (
+        "POST",
+        "videos",
+        file_part("thumbnail", picture().getvalue()) + file_part("videoFile", HALF),
+    ),
+    "between two files": ("POST", "videos", file_part("videoFile", HALF) + b"--X\r\n"),
+    "behind the last byte of a file": ("PATCH", "user/update-avatar", file_part("avatar", HALF)),
+}
+
+
+@pytest.mark.parametrize("place", HANGING_UP)
+def test_a_client_that_hangs_up_leaves_nothing(site: RunningSite, place: str) -> None:
+    method, path, body = HANGING_UP[place]
+    client = site.sign_up(f"eve{list(HANGING_UP).index(place)}")
     head = (
-        "POST /api/v2/videos HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"{method} /api/v2/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: {client.headers['Authorization']}\r\n"
-        "Content-Type: multipart/form-data; boundary=b\r\n"
-        f"Content-Length: {CLIP.stat().st_size}\r\n\r\n"
+        f"Content-Type: {MULTIPART}\r\nContent-Length: {CLIP.stat().st_size}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", int(site.url.rpartition(":")[2]))) as connection:
         connection.sendall(head.encode() + body)
-        deadline = time.monotonic() + 10
-        while not incoming(site):
-            assert time.monotonic() < deadline, "the upload was never received"
-            time.sleep(0.02)
+        assert eventually(lambda: bool(incoming(site))), "the upload was never received"
 
-    deadline = time.monotonic() + 10
-    while incoming(site) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert incoming(site) == []
-    owner = client.get("/user/current-user-details").json()["data"]["id"]
-    assert client.get("/videos", params={"userId": owner}).json()["data"]["docs"] == []
+    assert eventually(lambda: not incoming(site))
+    account = client.get("/user/current-user-details").json()["data"]
+    assert account["avatar"] == ""
+    assert client.get("/videos", params={"userId": account["id"]}).json()["data"]["docs"] == []
 
 
 def test_a_charset_that_is_no_text_encoding_is_ignored(site: RunningSite) -> None:
