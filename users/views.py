@@ -28,6 +28,15 @@ from viztube.media.uploads import FORM_BYTES, IMAGE_BYTES
 
 # Calls that must work whatever token is around.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+_ANYTHING = {
+    "description": "May name the session to end; anything else is ignored.",
+    "properties": {"refreshToken": {"description": "For clients without cookies."}},
+}
+ANY_BODY = {
+    "application/json": _ANYTHING,
+    "application/x-www-form-urlencoded": _ANYTHING,
+    "multipart/form-data": _ANYTHING,
+}
 
 
 class UserViewSet(ApiViewSet):
@@ -101,7 +110,7 @@ class UserViewSet(ApiViewSet):
         data = {"accessToken": pair.access, "refreshToken": pair.refresh}
         return _with_cookies(ok(data, "Session refreshed."), pair)
 
-    @extend_schema(request=serializers.RefreshSerializer, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=ANY_BODY, responses={200: OpenApiTypes.OBJECT})
     @action(detail=False, methods=["post"], **OPEN)
     def logout(self, request: Request) -> Response:
         """End this session, named by any token that is sent; always succeeds."""
