@@ -3,14 +3,27 @@
 import re
 from typing import Any, ClassVar
 
-from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.password_validation import (
+    MinimumLengthValidator,
+    get_default_password_validators,
+    validate_password,
+)
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from users.models import RefreshSession, User
-from viztube.api.serializers import ModelSerializer, Serializer, TimeField
+from viztube.api.serializers import (
+    ChangesSerializer,
+    CharField,
+    ModelSerializer,
+    Serializer,
+    TimeField,
+)
+from viztube.api.serializers import EmailField as StrictEmailField
+from viztube.api.shapes import NOT_BLANK
 from viztube.media.backends import media
+from viztube.media.fields import PictureField
 
 USERNAME = re.compile(r"[a-z0-9_.-]{3,30}")
 TAKEN = "is already taken"
@@ -27,9 +40,10 @@ class MediaAddressField(serializers.CharField):
         return media().url(value)
 
 
-class UsernameField(serializers.CharField):
+class UsernameField(CharField):
     """A new username: 3-30 of a-z 0-9 _ . -, stored in lower case."""
 
+    pattern = r"^\s*[A-Za-z0-9_.-]{3,30}\s*$"
     default_error_messages: ClassVar[dict[str, Any]] = {
         "username": "must be 3-30 characters of a-z, 0-9, _ . and -"
     }
@@ -50,7 +64,7 @@ class UsernameField(serializers.CharField):
         return value
 
 
-class EmailField(serializers.EmailField):
+class EmailField(StrictEmailField):
     """An e-mail address, stored in lower case."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -63,13 +77,26 @@ class EmailField(serializers.EmailField):
         return super().to_internal_value(data).lower()
 
 
-class PasswordField(serializers.CharField):
+class PasswordField(CharField):
     """A password as it was typed, white space included."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             write_only=True, trim_whitespace=False, max_length=128, style={"input_type": "password"}
         )
+
+    def documented(self) -> dict[str, Any]:
+        """Return what a schema can say of the validators that the settings name."""
+        lengths = [
+            validator.min_length
+            for validator in get_default_password_validators()
+            if isinstance(validator, MinimumLengthValidator)
+        ]
+        return {
+            "pattern": r"^[^\u0000]*[^\d\u0000][^\u0000]*$",
+            "minLength": max(lengths, default=1),
+            "description": "Neither a common one nor like the user name, address or full name.",
+        }
 
 
 def check_new_password(password: str, user: User, field: str) -> None:
@@ -115,12 +142,12 @@ class UserSerializer(ModelSerializer):
 class RegisterSerializer(Serializer):
     """Sign-up, as JSON or multipart."""
 
-    fullname = serializers.CharField(max_length=100)
+    fullname = CharField(max_length=100)
     username = UsernameField()
     email = EmailField()
     password = PasswordField()
-    avatar = serializers.FileField(required=False)
-    cover_image = serializers.FileField(required=False)
+    avatar = PictureField(required=False)
+    cover_image = PictureField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Check the password against the rest, which it must not resemble."""
@@ -132,15 +159,16 @@ class RegisterSerializer(Serializer):
 class LoginSerializer(Serializer):
     """Credentials: a password and either name."""
 
-    username = serializers.CharField(
-        required=False, allow_blank=True, allow_null=True, max_length=1000
-    )
-    email = serializers.CharField(
-        required=False, allow_blank=True, allow_null=True, max_length=1000
-    )
-    password = serializers.CharField(
+    username = CharField(required=False, allow_blank=True, allow_null=True, max_length=1000)
+    email = CharField(required=False, allow_blank=True, allow_null=True, max_length=1000)
+    password = CharField(
         write_only=True, trim_whitespace=False, max_length=1000, style={"input_type": "password"}
     )
+
+    def alternatives(self) -> list[dict[str, Any]]:
+        """Require one of the two names."""
+        name = {"type": "string", "pattern": NOT_BLANK}
+        return [{"required": [one], "properties": {one: name}} for one in ("username", "email")]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Require one of the two names."""
@@ -152,13 +180,13 @@ class LoginSerializer(Serializer):
 class RefreshSerializer(Serializer):
     """A refresh token in the body, for clients without cookies."""
 
-    refresh_token = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+    refresh_token = CharField(required=False, allow_blank=True, max_length=4000)
 
 
 class ChangePasswordSerializer(Serializer):
     """The old password and the new one."""
 
-    old_password = serializers.CharField(
+    old_password = CharField(
         write_only=True, trim_whitespace=False, max_length=1000, style={"input_type": "password"}
     )
     new_password = PasswordField()
@@ -169,30 +197,24 @@ class ChangePasswordSerializer(Serializer):
         return attrs
 
 
-class UpdateAccountSerializer(Serializer):
+class UpdateAccountSerializer(ChangesSerializer):
     """Any of full name, username and e-mail address."""
 
-    fullname = serializers.CharField(max_length=100, required=False)
+    fullname = CharField(max_length=100, required=False)
     username = UsernameField(required=False)
     email = EmailField(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Require something to change."""
-        if not attrs:
-            raise serializers.ValidationError("Send at least one of fullname, username and email.")
-        return attrs
 
 
 class AvatarSerializer(Serializer):
     """A new avatar."""
 
-    avatar = serializers.FileField()
+    avatar = PictureField()
 
 
 class CoverImageSerializer(Serializer):
     """A new cover."""
 
-    cover_image = serializers.FileField()
+    cover_image = PictureField()
 
 
 class SessionSerializer(ModelSerializer):
@@ -222,8 +244,8 @@ class SessionSerializer(ModelSerializer):
 class TokensSerializer(Serializer):
     """Documentation of what a refresh answers; the same tokens are in the cookies."""
 
-    access_token = serializers.CharField()
-    refresh_token = serializers.CharField()
+    access_token = CharField()
+    refresh_token = CharField()
 
 
 class LoginAnswerSerializer(TokensSerializer):

@@ -34,6 +34,16 @@ OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": [All
 # The same for those that move tokens, which pages of foreign sites may not ask for.
 TOKENS: dict[str, Any] = {"authentication_classes": [], "permission_classes": [FromAllowedSite]}
 
+_ANYTHING = {
+    "description": "May name the session to end; anything else is ignored.",
+    "properties": {"refreshToken": {"description": "For clients without cookies."}},
+}
+ANY_BODY = {
+    "application/json": _ANYTHING,
+    "application/x-www-form-urlencoded": _ANYTHING,
+    "multipart/form-data": _ANYTHING,
+}
+
 
 class SessionPagination(PagePagination):
     """Room for all devices of a person on one page."""
@@ -111,10 +121,10 @@ class UserViewSet(ApiViewSet):
         data = {"accessToken": pair.access, "refreshToken": pair.refresh}
         return _with_tokens(request, ok(data, "Session refreshed."), pair)
 
-    @extend_schema(request=serializers.RefreshSerializer, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=ANY_BODY, responses={200: OpenApiTypes.OBJECT})
     @action(detail=False, methods=["post"], **TOKENS)
     def logout(self, request: Request) -> Response:
-        """End this session, named by any token that is sent; always succeeds."""
+        """End this session, named by any token that is sent; succeeds whatever it is."""
         _, _, bearer = request.headers.get("Authorization", "").partition(" ")
         sent = (
             bearer.strip(),

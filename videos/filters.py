@@ -3,12 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-import django_filters
-
 from videos.models import Video
 from videos.querysets import SORT_FIELDS, VideoQuerySet
 from viztube.api.errors import FieldError, not_found
-from viztube.api.filters import FilterSet, TextFilter
+from viztube.api.filters import ChoiceFilter, FilterSet, TextFilter
 
 QUERY_LENGTH = 200  # characters
 
@@ -18,10 +16,10 @@ class VideoFilter(FilterSet):
 
     query = TextFilter(method="search", max_length=QUERY_LENGTH, label="Words to find.")
     user_id = TextFilter(method="of_user", label="Only this person's videos.")
-    sort_by = django_filters.ChoiceFilter(
+    sort_by = ChoiceFilter(
         choices=[(name, name) for name in SORT_FIELDS], method="ignore", label="Default createdAt."
     )
-    sort_type = django_filters.ChoiceFilter(
+    sort_type = ChoiceFilter(
         choices=[("asc", "asc"), ("desc", "desc")], method="ignore", label="Default desc."
     )
 

@@ -1,13 +1,20 @@
 """Videos on the wire."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from users.serializers import MediaAddressField, PersonSerializer
 from videos.models import Video
-from viztube.api.serializers import ModelSerializer, Serializer
+from viztube.api.serializers import (
+    BooleanField,
+    ChangesSerializer,
+    CharField,
+    ModelSerializer,
+    Serializer,
+)
+from viztube.media.fields import PictureField, VideoField
 
 TITLE_LENGTH = 500
 DESCRIPTION_LENGTH = 10_000
@@ -62,7 +69,7 @@ class VideoWithUserSerializer(VideoSerializer):
         read_only_fields = fields
 
 
-class OptionalBooleanField(serializers.BooleanField):
+class OptionalBooleanField(BooleanField):
     """A boolean that a form may leave out (DRF takes a missing one for false)."""
 
     default_empty_html = empty
@@ -77,27 +84,17 @@ class UploadAnswerSerializer(Serializer):
 class UploadSerializer(Serializer):
     """A new video, as multipart."""
 
-    title = serializers.CharField(max_length=TITLE_LENGTH)
-    description = serializers.CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, default="")
-    video_file = serializers.FileField()
-    thumbnail = serializers.FileField(required=False)
+    title = CharField(max_length=TITLE_LENGTH)
+    description = CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, default="")
+    video_file = VideoField()
+    thumbnail = PictureField(required=False)
     is_published = OptionalBooleanField(default=True)
 
 
-class UpdateSerializer(Serializer):
+class UpdateSerializer(ChangesSerializer):
     """Changes to a video, as JSON or multipart."""
 
-    title = serializers.CharField(max_length=TITLE_LENGTH, required=False)
-    description = serializers.CharField(
-        max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False
-    )
-    thumbnail = serializers.FileField(required=False)
+    title = CharField(max_length=TITLE_LENGTH, required=False)
+    description = CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False)
+    thumbnail = PictureField(required=False)
     is_published = OptionalBooleanField(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Require something to change."""
-        if not attrs:
-            raise serializers.ValidationError(
-                "Send at least one of title, description, thumbnail and isPublished."
-            )
-        return attrs

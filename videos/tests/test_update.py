@@ -65,10 +65,14 @@ def test_what_is_left_out_stays(user_client: Client, video: Video) -> None:
         ({"title": "x" * 501}, "title"),
         ({"title": "a\0b"}, "title"),
         ({"title": ["a"]}, "title"),
+        ({"title": 5}, "title"),
         ({"description": "x" * 10_001}, "description"),
         ({"description": None}, "description"),
         ({"isPublished": "perhaps"}, "isPublished"),
         ({"isPublished": None}, "isPublished"),
+        ({"isPublished": 0}, "isPublished"),
+        ({"isPublished": 1.0}, "isPublished"),
+        ({"isPublished": "false"}, "isPublished"),
         ({"thumbnail": "text"}, "thumbnail"),
         ({"thumbnail": None}, "thumbnail"),
         ({}, "nonFieldErrors"),
@@ -86,6 +90,33 @@ def test_a_wrong_field_is_named_and_nothing_changes(
     assert list(answer.body["details"]) == [field]
     row = Video.objects.get()
     assert (row.title, row.description, row.updated_at) == ("Before", "Old", video.updated_at)
+
+
+@pytest.mark.parametrize("word", ["false", "False", "0", "no", "off"])
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "application/x-www-form-urlencoded"]
+)
+def test_a_form_may_say_it_in_words(
+    user_client: Client, video: Video, word: str, content_type: str
+) -> None:
+    body: Any = {"isPublished": word}
+    if content_type != "multipart/form-data":
+        body = f"isPublished={word}".encode()
+
+    answer = user_client.patch(f"videos/{video.pk}", body, content_type=content_type)
+
+    assert answer.data["isPublished"] is False
+
+
+def test_what_a_form_leaves_blank_stays_as_it_is(user_client: Client, video: Video) -> None:
+    answer = user_client.patch(
+        f"videos/{video.pk}",
+        {"title": "", "isPublished": "", "description": "New"},
+        content_type="multipart/form-data",
+    )
+
+    assert (answer.data["title"], answer.data["description"]) == ("Before", "New")
+    assert answer.data["isPublished"] is True
 
 
 def test_nothing_to_change_is_said_in_words(user_client: Client, video: Video) -> None:

@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.permissions import AllowAny
 
+from viztube.api.bodies import MULTIPART, describe_fields, encoding, sent_as
 from viztube.api.shapes import ERROR_SCHEMA, PAGINATION_SCHEMA
 
 _ERROR_TEXTS = {
@@ -23,6 +24,12 @@ _ERROR_TEXTS = {
     "500": "A fault on our side.",
     "503": "A dependency is away for the moment.",
 }
+_SECONDS = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
+_ERROR_HEADERS: dict[str, Any] = {
+    "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    "429": _SECONDS,
+    "503": _SECONDS,
+}
 
 
 class EnvelopeSchema(AutoSchema):
@@ -35,6 +42,11 @@ class EnvelopeSchema(AutoSchema):
         """Group calls by the first word after ``/api/v2/``."""
         return [self.path.removeprefix("/api/v2/").split("/")[0]]
 
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Return the ways to sign in, and that one need not where anyone may call."""
+        ways: list[dict[str, Any]] = super().get_auth()
+        return [*ways, {}] if self._is_public() and {} not in ways else ways
+
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         error = {
@@ -42,7 +54,36 @@ class EnvelopeSchema(AutoSchema):
         }
         for status in self._error_statuses():
             bodies[status] = {**error, "description": _ERROR_TEXTS[status]}
+            if status in _ERROR_HEADERS:
+                bodies[status]["headers"] = deepcopy(_ERROR_HEADERS[status])
         return bodies
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request":
+            describe_fields(force_instance(serializer), schema)
+        return schema
+
+    def _get_request_body(self, direction: str = "request") -> Any:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        if body is None:
+            return None
+        given = self.get_request_serializer()
+        for media_type, content in body["content"].items():
+            name = content["schema"].get("$ref", "").rpartition("/")[2]
+            if not name:
+                continue
+            serializer = force_instance(given[media_type] if isinstance(given, dict) else given)
+            schema = self.registry[name, ResolvedComponent.SCHEMA].schema
+            suffix, sent = sent_as(media_type, serializer, schema)
+            if sent != schema:
+                # Named apart, so that programs written from the document have types for both.
+                content["schema"] = self._component(f"{name}{suffix}", sent)
+            if media_type == MULTIPART and (files := encoding(serializer)):
+                content["encoding"] = files
+            if "anyOf" in schema:
+                body["required"] = True
+        return body
 
     def _get_response_for_code(
         self,
@@ -105,6 +146,28 @@ class EnvelopeSchema(AutoSchema):
         )
         self.registry.register_on_missing(component)
         return component.ref
+
+
+def drop_unused_components(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Leave out schemas that only others were made from (a hook of drf-spectacular)."""
+    schemas = result["components"]["schemas"]
+    used: set[str] = set()
+    waiting = _references(result["paths"])
+    while waiting:
+        used |= waiting
+        waiting = set().union(*(_references(schemas[name]) for name in waiting)) - used
+    result["components"]["schemas"] = {name: schemas[name] for name in schemas if name in used}
+    return result
+
+
+def _references(part: Any) -> set[str]:
+    """Return the names of the schemas that a part of the document refers to."""
+    if isinstance(part, list):
+        return set().union(*(_references(one) for one in part))
+    if not isinstance(part, dict):
+        return set()
+    own = {part["$ref"].rpartition("/")[2]} if isinstance(part.get("$ref"), str) else set()
+    return own.union(*(_references(one) for one in part.values()))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

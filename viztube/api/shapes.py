@@ -1,6 +1,13 @@
-"""JSON schemas of what surrounds every answer: errors and pages."""
+"""JSON schemas of what surrounds every answer, errors and pages, and of texts in requests."""
 
 from typing import Any
+
+# Patterns (ECMA 262) of text: no NUL, which PostgreSQL cannot store, and where blank text is
+# refused something to see. Python takes more characters for white space than ECMA's \s.
+TEXT = r"^[^\u0000]*$"
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+# Besides its format: the last part of the host is a word.
+EMAIL = r"^[^@\s\u0000]+@[^@\s\u0000]+\.[A-Za-z][A-Za-z-]*[A-Za-z]$"
 
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -58,6 +58,30 @@ def test_nested_values_where_text_belongs_are_400(api: Client) -> None:
     assert sorted(answer.body["details"]) == ["password", "username"]
 
 
+@pytest.mark.parametrize("value", [5, 12345678, 1.5, True])
+def test_numbers_where_text_belongs_are_400(api: Client, value: float) -> None:
+    answer = api.post(LOGIN, {"username": value, "password": value})
+
+    assert (answer.status, answer.code) == (400, "invalid")
+    assert sorted(answer.body["details"]) == ["password", "username"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"username=5&password=12345678", FORM), (parts(username="5", password="1.5"), MULTIPART)],
+)
+def test_digits_in_a_form_are_text(api: Client, body: bytes, content_type: str) -> None:
+    answer = api.post(LOGIN, body, content_type=content_type)
+
+    assert (answer.status, answer.code) == (401, "invalid_credentials")
+
+
+def test_fields_nobody_knows_are_ignored(api: Client) -> None:
+    answer = api.post(LOGIN, {"username": "nobody", "password": "x", "colour": ["blue"]})
+
+    assert (answer.status, answer.code) == (401, "invalid_credentials")
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from rest_framework import serializers
@@ -119,6 +120,25 @@ def test_a_model_serializer_names_and_formats_the_same_way() -> None:
         "name": "x",
         "contentTypeId": 7,
     }
+
+
+class MemberSerializer(ModelSerializer):
+    """A model with texts and truth values."""
+
+    class Meta:
+        model = get_user_model()
+        fields = ("fullname", "email", "is_staff")
+
+
+@pytest.mark.parametrize(("field", "value"), [("fullname", 5), ("isStaff", 1), ("isStaff", "yes")])
+def test_a_model_serializer_takes_the_types_of_json_alone(field: str, value: Any) -> None:
+    body = {"fullname": "Ada", "email": "ada@example.org", "isStaff": True}
+
+    form = MemberSerializer(data={**body, field: value})
+
+    assert form.fields[field].run_validation(body[field]) == body[field]
+    with pytest.raises(serializers.ValidationError):
+        form.fields[field].run_validation(value)
 
 
 def test_ids_are_version_7_and_sort_by_time() -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from viztube.ops.tests.files import temporary_data_dir
 from viztube.ops.tests.site import Environ, site_environ
+
+if TYPE_CHECKING:
+    from viztube.ops.tests.stage import Stage
 
 
 @pytest.fixture
@@ -20,3 +24,22 @@ def data_dir() -> Iterator[Path]:
     """Return a data folder that servers may use."""
     with temporary_data_dir() as folder:
         yield folder
+
+
+@pytest.fixture
+def stage(db: None) -> Iterator["Stage"]:
+    """Return who calls and what there is, for many requests in one transaction."""
+    from django.core.signals import request_finished, request_started
+    from django.db import close_old_connections
+
+    from viztube.ops.tests.stage import Stage
+
+    signals = (request_started, request_finished)
+    # As Django's own test client does: the transaction of the test is on this connection.
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    stage = Stage()
+    yield stage
+    for signal in signals:
+        signal.connect(close_old_connections)
+    stage.check()

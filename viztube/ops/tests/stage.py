@@ -1,0 +1,158 @@
+"""Who calls and what there is, for requests that a tool makes up."""
+
+import re
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+from django.conf import settings
+from schemathesis import Case
+from schemathesis.transport.serialization import Binary
+
+from users.devices import Device
+from users.models import User
+from users.services.sessions import open_session
+from users.tests.factories import PASSWORD, UserFactory
+from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
+from viztube.media.tests.fixtures import picture
+from viztube.wsgi import application as wsgi_application
+
+CALLERS = ("signed_out", "person", "staff")
+NEW_PASSWORD = "violet lamp climbs 42 stairs"
+
+
+# The line break that ends a part without content, which werkzeug leaves out: Django takes such a
+# part for none, and with it a blank text or an empty file.
+_NO_CONTENT = re.compile(rb"(\r\nContent-[^\r\n]+\r\n\r\n)(?=--[^\r\n]*WerkzeugFormPart)")
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer as gunicorn has it, which closes each response: that closes what was uploaded."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    body = _NO_CONTENT.sub(rb"\1\r\n", body)
+    environ.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+    response = wsgi_application(environ, start_response)
+    try:
+        return [b"".join(response)]
+    finally:
+        response.close()
+
+
+@cache
+def small_clip() -> Binary:
+    """Return a real video."""
+    with TemporaryDirectory() as folder:
+        return Binary(make_clip(Path(folder) / "clip.mp4").read_bytes())
+
+
+@cache
+def small_picture() -> Binary:
+    """Return a real picture."""
+    return Binary(picture().getvalue())
+
+
+class Stage:
+    """People, their videos and sessions, and one of them or nobody calling."""
+
+    def __init__(self) -> None:
+        self.statuses: set[int] = set()
+        self.caller = ""
+        self.operation: Any = None
+
+    def prepared(self, caller: str, case: Case[Any]) -> tuple[Case[Any], dict[str, str] | None]:
+        """Return a copy of a request with real things in it, and the caller's headers.
+
+        A copy, because the tool sends one request for every caller; and changed in place, because
+        it stays in the tool's eyes what it was made for: allowed or forbidden.
+        """
+        if not self.caller:
+            self._set_up(caller, case.operation)
+        copy = copy_of(case)
+        allowed = copy.meta is not None and copy.meta.generation.mode.is_positive
+        body: Any = copy.body if isinstance(copy.body, dict) else {}
+        # Chosen by what the request says, so that a run is the same every time.
+        choice = crc32(f"{copy.media_type} {copy.query} {body}".encode())
+        self._place_ids(copy, choice)
+        if allowed and body and choice % 4:
+            self._fill_in(copy.operation.label, body)
+        if caller == "signed_out":
+            return copy, None
+        # One's own token, and no made-up one beside it.
+        copy.headers.pop("Authorization", None)
+        copy.cookies.pop(settings.ACCESS_COOKIE, None)
+        return copy, {"Authorization": f"Bearer {self.tokens.access}"}
+
+    def answered(self, status: int) -> None:
+        """Take note of an answer."""
+        self.statuses.add(status)
+
+    def check(self) -> None:
+        """Fail unless the caller got where they may go, and nowhere else."""
+        public = {} in self.operation.definition.raw["security"]
+        succeeded = any(200 <= status < 300 and status != 204 for status in self.statuses)
+        assert succeeded == (public or self.caller != "signed_out"), self.statuses
+
+    def _set_up(self, caller: str, operation: Any) -> None:
+        self.caller, self.operation = caller, operation
+        self.person: User = UserFactory.create(username="owner", is_staff=caller == "staff")
+        self.tokens = open_session(user=self.person, device=Device("pytest"))
+        session = self.person.sessions.get()
+        videos = [
+            VideoFactory.create(user=self.person, files=True),
+            VideoFactory.create(user=self.person, is_published=False, files=True),
+            VideoFactory.create(files=True),
+        ]
+        of_videos = [str(one.pk) for one in (videos[0], *videos)]
+        things = {"videos": of_videos, "user": [str(session.pk)]}
+        self.ids = things.get(operation.tags[0], [*of_videos, str(self.person.pk)])
+
+    def _place_ids(self, case: Case[Any], choice: int) -> None:
+        for name, value in case.path_parameters.items():
+            if choice % 8 and is_uuid(value):
+                case.path_parameters[name] = self.ids[choice // 8 % len(self.ids)]
+
+    def _fill_in(self, label: str, body: dict[str, Any]) -> None:
+        for name, value in body.items():
+            if isinstance(value, Binary):
+                body[name] = small_clip() if name == "videoFile" else small_picture()
+        match label.rpartition("/")[2]:
+            case "login":
+                body.update(username=self.person.username, email="", password=PASSWORD)
+            case "refresh-token" | "logout":
+                body.update(refreshToken=self.tokens.refresh)
+            case "register":
+                body.update(password=NEW_PASSWORD)
+            case "change-password":
+                body.update(oldPassword=PASSWORD, newPassword=NEW_PASSWORD)
+
+
+def copy_of(case: Case[Any]) -> Case[Any]:
+    """Return a request that shares nothing changeable with another."""
+    return Case(
+        operation=case.operation,
+        method=case.method,
+        path=case.path,
+        path_parameters=dict(case.path_parameters),
+        headers=case.headers.copy(),
+        cookies=dict(case.cookies),
+        query=dict(case.query),
+        body=dict(case.body) if isinstance(case.body, dict) else case.body,
+        media_type=case.media_type,
+        multipart_content_types=case.multipart_content_types,
+        meta=deepcopy(case.meta),
+    )
+
+
+def is_uuid(value: Any) -> bool:
+    """Tell whether a value is an id."""
+    try:
+        return bool(UUID(str(value)))
+    except ValueError:
+        return False
