@@ -120,7 +120,11 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     @admin.action(description="Sign out on every device", permissions=["change"])
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Revoke every session of the people chosen."""
-        count = sum(revoke_sessions(user=user) for user in queryset)
+        count = 0
+        # As with their accounts: only superusers act on staff.
+        for user in queryset if request.user.is_superuser else queryset.filter(is_staff=False):
+            count += revoke_sessions(user=user)
+            self.log_change(request, user, "Signed out on every device.")
         self.message_user(request, f"{count} sessions revoked.")
 
 
@@ -154,6 +158,10 @@ class RefreshSessionAdmin(EvidenceAdmin):
     exclude = ("digest",)
     actions = ("revoke",)
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Keep the digest from being guessed by filters in the address."""
+        return not lookup.startswith("digest") and super().lookup_allowed(lookup, value, request)
+
     @admin.display(boolean=True, description="live")
     def live(self, session: RefreshSession) -> bool:
         """Tell whether the session still counts."""
@@ -162,6 +170,10 @@ class RefreshSessionAdmin(EvidenceAdmin):
     @admin.action(description="Revoke the chosen sessions", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[RefreshSession]) -> None:
         """Revoke sessions; their tokens stop at once."""
+        if not request.user.is_superuser:
+            queryset = queryset.filter(user__is_staff=False)
+        for session in queryset:
+            self.log_change(request, session, "Revoked.")
         count = revoke(queryset)
         self.message_user(request, f"{count} sessions revoked.")
 

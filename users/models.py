@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
@@ -70,6 +71,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.username
 
+    def check_password(self, raw_password: str) -> bool:
+        """Tell whether a password is right, and renew its hash when the parameters have changed.
+
+        Django's own stores the renewed hash whatever has happened since the row was read, which
+        would undo a change of the password in between.
+        """
+
+        def renew(raw: str) -> None:
+            renewed = make_password(raw)
+            unchanged = User.objects.filter(pk=self.pk, password=self.password)
+            if unchanged.update(password=renewed):
+                self.password = renewed
+
+        return check_password(raw_password, self.password, renew)
+
     @property
     def is_suspended(self) -> bool:
         """Tell whether a suspension is running."""
@@ -130,6 +146,7 @@ class SecurityEventKind(models.TextChoices):
     ADMIN_SIGN_IN_FAILED = "admin_sign_in_failed", "sign-in to admin failed"
     TOKEN_REUSED = "token_reused", "used refresh token came again"
     PASSWORD_CHANGED = "password_changed", "password changed"
+    PASSWORD_WRONG = "password_wrong", "wrong password at a change"
 
 
 class SecurityEvent(models.Model):

@@ -6,9 +6,10 @@ only ever added where there is none, so that a request which read the database b
 overwrite the tombstone after it; and a tombstone stays until every access token of its session has
 expired.
 
-When the cache is away, the database is asked. The one bound: where the cache hangs or refuses just
-when a tombstone should be written, and then comes back with an entry it had, that session's access
-tokens count for what is left of the entry's minute. Refreshing never asks the cache.
+When the cache is away, the database is asked. The bound: where a tombstone cannot be written, because
+the cache hangs or refuses just then or this process is killed after the commit, and the cache goes on
+with an entry it had, that session's access tokens count for what is left of the entry's minute. The
+same holds for what is changed past our services. Refreshing never asks the cache.
 """
 
 import logging
@@ -62,7 +63,8 @@ def forget(session_ids: Iterable[UUID]) -> None:
 
 
 def _key(session_id: UUID) -> str:
-    return f"principal:{session_id}"
+    # With the version of the entries' shape.
+    return f"principal:1:{session_id}"
 
 
 def _stored(user_id: UUID, session_id: UUID) -> User | None:

@@ -28,6 +28,14 @@ class UserQuerySet(models.QuerySet[Any]):
         """Return those whose channel everyone may see."""
         return self.filter(in_good_standing())
 
+    def locked(self) -> Self:
+        """Lock the rows for a change that leaves their keys alone.
+
+        Rows that refer to a person can be added meanwhile: whoever has locked a session and adds to
+        the audit trail must not wait for who has locked the person and wants the session.
+        """
+        return self.select_for_update(of=("self",), no_key=True)
+
     def signed_in(self, *, user_id: UUID, session_id: UUID) -> Self:
         """Return who an access token speaks for, as long as its session is not revoked."""
         return self.filter(

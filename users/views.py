@@ -88,7 +88,7 @@ class UserViewSet(ApiViewSet):
         form.is_valid(raise_exception=True)
         device = device_of(request)
         user = sessions.check_credentials(device=device, **form.validated_data)
-        pair = sessions.sign_in(user=user, device=device)
+        pair = sessions.sign_in(user=user, password=form.validated_data["password"], device=device)
         data = {
             "user": serializers.UserSerializer(user).data,
             "accessToken": pair.access,

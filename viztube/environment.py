@@ -91,7 +91,7 @@ class Environment:
 
     def origin(self, name: str, default: str | None = None) -> str:
         """Return ``scheme://host[:port]`` in lower case, without a path."""
-        value = self.text(name, default).rstrip("/").lower()
+        value = as_browsers_write(self.text(name, default))
         if not is_origin(value):
             raise ImproperlyConfigured(
                 f"{name} must be a scheme and a host without a path, like https://videos.example."
@@ -100,7 +100,7 @@ class Environment:
 
     def origins(self, name: str) -> list[str]:
         """Return a comma-separated list of origins, or ``["*"]``; empty when not set."""
-        values = [part.strip().rstrip("/").lower() for part in self.text(name, "").split(",")]
+        values = [as_browsers_write(part.strip()) for part in self.text(name, "").split(",")]
         values = [value for value in values if value]
         if values != ["*"] and not all(is_origin(value) for value in values):
             raise ImproperlyConfigured(
@@ -137,6 +137,13 @@ class Environment:
         if not is_redis(value):
             raise ImproperlyConfigured(f"{name} must look like redis://:password@host:6379/0.")
         return value
+
+
+def as_browsers_write(origin: str) -> str:
+    """Return an origin in lower case, without a trailing slash or the default port of its scheme."""
+    origin = origin.rstrip("/").lower()
+    default = ":443" if origin.startswith("https://") else ":80"
+    return origin.removesuffix(default)
 
 
 def is_origin(value: str) -> bool:

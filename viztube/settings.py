@@ -269,7 +269,8 @@ SPECTACULAR_SETTINGS = {
     ),
     "VERSION": "2",
     "OAS_VERSION": "3.1.0",
-    "SERVERS": [{"url": PUBLIC_URL}],
+    # Where the document itself came from: the address in use may be another than PUBLIC_URL.
+    "SERVERS": [{"url": "/"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -62,7 +62,7 @@ def replace_picture(*, user: User, picture: Picture, upload: "UploadedFile[bytes
     """Give a person another avatar or cover; the old one's address stops working."""
     with _received(user, picture, upload) as (source, target), transaction.atomic():
         # Two at once: each must discard what the other stored, so the second waits.
-        old = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+        old = User.objects.locked().get(pk=user.pk)
         user.save(update_fields=[picture.column, "updated_at"])
         place_on_commit(source, target)
         old_folder = getattr(old, picture.column).rpartition("/")[0]
@@ -84,14 +84,17 @@ def change_password(
 ) -> None:
     """Set a new password and end every other session; raises FieldError when the old is wrong."""
     with transaction.atomic():
-        locked = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-        if not locked.check_password(old_password):
-            raise FieldError("oldPassword", "is not the current password")
-        # Not set_password, after which EndSessionsValidator would end this session too.
-        locked.password = make_password(new_password)
-        locked.save(update_fields=["password", "updated_at"])
-        revoke_sessions(user=locked, keep=session_id)
-        record(SecurityEventKind.PASSWORD_CHANGED, user=locked, device=device)
+        locked = User.objects.locked().get(pk=user.pk)
+        right = locked.check_password(old_password)
+        if right:
+            # Not set_password, after which EndSessionsValidator would end this session too.
+            locked.password = make_password(new_password)
+            locked.save(update_fields=["password", "updated_at"])
+            revoke_sessions(user=locked, keep=session_id)
+        done = SecurityEventKind.PASSWORD_CHANGED if right else SecurityEventKind.PASSWORD_WRONG
+        record(done, user=locked, device=device)
+    if not right:
+        raise FieldError("oldPassword", "is not the current password")
 
 
 @contextmanager

@@ -72,15 +72,18 @@ def check_credentials(
     return user
 
 
-def sign_in(*, user: User, device: Device) -> TokenPair:
+def sign_in(*, user: User, password: str, device: Device) -> TokenPair:
     """Open a session for whose password was just checked; raises NotAuthenticated.
 
     Hashing takes a while: a password that was changed meanwhile has ended every other session, and
-    the old one must not open another after it.
+    the old one must not open another after it. Another login may have renewed the hash of the same
+    password meanwhile, which is why it is checked once more before it is refused.
     """
     with transaction.atomic():
-        rows = User.objects.select_for_update(of=("self",), no_key=True)
-        if not rows.filter(in_good_standing(), pk=user.pk, password=user.password):
+        current = User.objects.locked().filter(in_good_standing(), pk=user.pk).first()
+        if current is None or (
+            current.password != user.password and not current.check_password(password)
+        ):
             raise _invalid_credentials()
         record(SecurityEventKind.SIGN_IN, user=user, device=device)
         return open_session(user=user, device=device)
@@ -116,7 +119,7 @@ def rotate(*, presented: RefreshToken, device: Device) -> TokenPair:
     with transaction.atomic():
         # Two refreshes at once: the second waits here and then finds its token exchanged.
         session = (
-            RefreshSession.objects.select_for_update(of=("self",))
+            RefreshSession.objects.select_for_update(of=("self",), no_key=True)
             .select_related("user")
             .filter(pk=session_id, user_id=user_id)
             .first()
@@ -124,14 +127,14 @@ def rotate(*, presented: RefreshToken, device: Device) -> TokenPair:
         if session is None or not session.is_live or not session.user.may_sign_in:
             raise token_invalid()
         now = timezone.now()
+        ends_at = session.created_at + settings.SIGN_IN_LIFETIME
+        if now >= ends_at:
+            raise token_invalid()
         if session.digest == jti_digest(str(presented["jti"])):
             session.digest = jti_digest(successor)
             session.device, session.address = device.name, device.address
             session.used_at = now
-            session.expires_at = min(
-                now + settings.REFRESH_TOKEN_LIFETIME,
-                session.created_at + settings.SIGN_IN_LIFETIME,
-            )
+            session.expires_at = min(now + settings.REFRESH_TOKEN_LIFETIME, ends_at)
             session.save(update_fields=["digest", "device", "address", "used_at", "expires_at"])
             return _pair(session, successor)
         if session.digest == jti_digest(successor) and now - session.used_at <= REPEAT_WITHIN:

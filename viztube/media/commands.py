@@ -38,6 +38,8 @@ INPUT_GUARDS = (
 )
 MAX_OUTPUT_FILE = 50_000_000  # bytes
 MAX_PRINTED = 1_000_000  # bytes
+# Of our environment a command gets what finds programs and libraries, and no secrets.
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
 SLOTS_A_KIND = 2
 SLOT_SECONDS = 10.0
 SLOT_POLL_SECONDS = 0.02
@@ -110,6 +112,7 @@ def _run(argv: Sequence[str], timeout: float, memory: int) -> bytes:
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=complaints,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             start_new_session=True,
         )
         try:
