@@ -22,8 +22,8 @@ class TokenAuthentication(BaseAuthentication):
 
     A bad token in a header is always 401. In a cookie it counts as signed out, because a browser
     sends cookies that nobody chose; but an expired one is 401 ``token_expired`` in both, so that
-    clients know to refresh. A browser also sends cookies for pages of other sites, which by them may
-    send nothing but reads.
+    clients know to refresh. A browser also sends cookies for pages of other sites, which may only
+    read by them.
     """
 
     def authenticate(self, request: Request) -> tuple[User, UUID] | None:

@@ -71,7 +71,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.username
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Tell whether a password is right, and renew its hash when the parameters have changed.
 
         Django's own stores the renewed hash whatever has happened since the row was read, which

@@ -6,10 +6,11 @@ only ever added where there is none, so that a request which read the database b
 overwrite the tombstone after it; and a tombstone stays until every access token of its session has
 expired.
 
-When the cache is away, the database is asked. The bound: where a tombstone cannot be written, because
-the cache hangs or refuses just then or this process is killed after the commit, and the cache goes on
-with an entry it had, that session's access tokens count for what is left of the entry's minute. The
-same holds for what is changed past our services. Refreshing never asks the cache.
+When the cache is away, the database is asked. The bound: where a tombstone cannot be written,
+because the cache hangs or refuses just then or this process is killed after the commit, and the
+cache goes on with an entry it had, that session's access tokens count for what is left of the
+entry's minute. The same holds for what is changed past our services. Refreshing never asks the
+cache.
 """
 
 import logging
@@ -51,10 +52,8 @@ def caller(*, user_id: UUID, session_id: UUID) -> User | None:
 
 def forget(session_ids: Iterable[UUID]) -> None:
     """Stop the access tokens of sessions that have ended; to be called after the commit."""
-    # Longer than any token lives, and than the slowest request that could still add an entry.
     tombstones = dict.fromkeys(map(_key, session_ids), ENDED)
-    if not tombstones:
-        return
+    # Longer than any token lives, and than the slowest request that could still add an entry.
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()) + LIFETIME
     try:
         cache.set_many(tombstones, timeout=lifetime)

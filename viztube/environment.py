@@ -140,7 +140,7 @@ class Environment:
 
 
 def as_browsers_write(origin: str) -> str:
-    """Return an origin in lower case, without a trailing slash or the default port of its scheme."""
+    """Return an origin in lower case, without a slash or its scheme's own port at the end."""
     origin = origin.rstrip("/").lower()
     default = ":443" if origin.startswith("https://") else ":80"
     return origin.removesuffix(default)

@@ -180,6 +180,7 @@ def change_in_admin(user: User, **changes: Any) -> Any:
     return browser.post(f"/admin/users/user/{user.pk}/change/", change_form(user, **changes))
 
 
+IN_A_YEAR = timezone.now() + timedelta(days=365)
 IN_2999 = {"suspended_until_0": "2999-12-31", "suspended_until_1": "00:00:00"}
 ENDED: dict[str, Callable[[Device, User], Any]] = {
     "signed out": lambda device, user: device.client.post("user/logout"),
@@ -220,6 +221,17 @@ def test_a_session_that_ended_stops_its_access_token_at_once(
     assert (answer.status, answer.code) == (401, "token_invalid")
     assert with_cookie("accessToken", device.access).get(PUBLIC).status == 200
     assert with_cookie("accessToken", device.access).get(ME).code == "not_authenticated"
+
+
+@pytest.mark.parametrize("standing", [{"is_active": False}, {"suspended_until": IN_A_YEAR}])
+def test_who_was_put_out_past_our_services_loses_the_account_at_once(
+    device: Device, standing: dict[str, Any]
+) -> None:
+    assert device.works()
+
+    User.objects.update(**standing)
+
+    assert who_am_i(Authorization=f"Bearer {device.access}").code == "token_invalid"
 
 
 def test_after_a_suspension_the_session_goes_on(device: Device) -> None:

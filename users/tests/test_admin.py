@@ -332,3 +332,37 @@ def test_long_lists_cost_no_more_queries_than_short_ones(browser: Browser, addre
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_moderators_sign_out_no_staff(superuser: User) -> None:
+    device = log_in(superuser)
+
+    run_action(browser_of(staff("change_user")), USERS, "sign_out_everywhere", superuser)
+    moderator = staff("change_refreshsession", "view_refreshsession")
+    run_action(browser_of(moderator), SESSIONS, "revoke", device.session)
+
+    assert device.works()
+    assert device.can_refresh()
+
+
+@pytest.mark.parametrize("by", ["person", "session"])
+def test_signing_someone_out_is_in_the_history(browser: Browser, user: User, by: str) -> None:
+    session = log_in(user).session
+    if by == "person":
+        run_action(browser, USERS, "sign_out_everywhere", user)
+        page = browser.get(f"{USERS}{user.pk}/history/")
+        assert "Signed out on every device." in page.content.decode()
+    else:
+        run_action(browser, SESSIONS, "revoke", session)
+        page = browser.get(f"{SESSIONS}{session.pk}/history/")
+        assert "Revoked." in page.content.decode()
+
+
+def test_a_digest_cannot_be_asked_for_by_filters(browser: Browser, user: User) -> None:
+    session = log_in(user).session
+
+    for lookup in ("digest", "digest__startswith", "digest__regex"):
+        answer = browser.get(SESSIONS, {lookup: session.digest[:3]})
+        assert str(session.pk) not in answer.content.decode()
+        assert answer.status_code in {302, 400}
+    assert str(session.pk) in browser.get(SESSIONS, {"address": "127.0.0.1"}).content.decode()

@@ -115,14 +115,17 @@ def test_a_new_password_over_the_api_is_on_record(user: User) -> None:
     assert trail() == [("password_changed", user, "A phone", "127.0.0.1")]
 
 
-def test_a_password_that_is_refused_is_not(user: User) -> None:
+def test_a_wrong_old_password_is_on_record_and_a_weak_new_one_is_not(user: User) -> None:
     client = log_in(user).client
     SecurityEvent.objects.all().delete()
 
-    for body in ({"oldPassword": "wrong", "newPassword": NEW}, {"oldPassword": PASSWORD}):
-        client.post("user/change-password", body)
+    for body in (
+        {"oldPassword": "wrong", "newPassword": NEW},
+        {"oldPassword": PASSWORD, "newPassword": "12345678"},
+    ):
+        assert client.post("user/change-password", body, User_Agent="A thief").status == 400
 
-    assert trail() == []
+    assert trail() == [("password_wrong", user, "A thief", "127.0.0.1")]
 
 
 @pytest.mark.parametrize("usable", ["true", "false"])
@@ -159,7 +162,7 @@ def test_signing_in_to_admin_is_on_record(user: User) -> None:
     SecurityEvent.objects.all().delete()
 
     assert log_in_to_admin(member.username)
-    assert not log_in_to_admin(member.username, "a wrong one")
+    assert not log_in_to_admin(member.username.upper(), "a wrong one")
     assert not log_in_to_admin(user.username)
     assert not log_in_to_admin("nobody")
 

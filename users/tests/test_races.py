@@ -1,17 +1,21 @@
 """What happens when two requests come at the same moment."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from random import choice
-from threading import Barrier
+from threading import Barrier, Event, current_thread
 from typing import Any
 
 import pytest
+from django.contrib.auth import hashers
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.utils import timezone
 
 from users import serializers
+from users.hashers import SmallArgon2PasswordHasher
 from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
 from users.services import accounts, sessions
 from users.tests.factories import PASSWORD, UserFactory
@@ -80,10 +84,10 @@ def test_of_two_who_change_to_one_name_one_gets_it(monkeypatch: pytest.MonkeyPat
 MANY = 20
 
 
-def all_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+def all_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, many: int = MANY) -> None:
     """Make calls of a function wait until many have come."""
     function = getattr(module, name)
-    all_here = Barrier(MANY, timeout=20)
+    all_here = Barrier(many, timeout=20)
 
     def wait_and_go_on(*args: Any, **kwargs: Any) -> Any:
         # The pool has fewer connections than there are calls.
@@ -170,6 +174,151 @@ def test_a_login_that_began_before_a_password_change_opens_no_session(
 
     assert (answer.status, answer.code) == (401, "invalid_credentials")
     assert RefreshSession.objects.get() == device.session
+
+
+def test_a_login_waits_for_a_password_change_that_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = UserFactory.create()
+    device = log_in(user)
+    open_session, change = sessions.open_session, Event()
+    body = {"oldPassword": PASSWORD, "newPassword": "another long one"}
+
+    def open_slowly(**kwargs: Any) -> sessions.TokenPair:
+        # Late enough for a change that does not wait to end every session but this one.
+        change.set()
+        time.sleep(0.5)
+        return open_session(**kwargs)
+
+    def log_in_slowly() -> Answer:
+        credentials = {"username": user.username, "password": PASSWORD}
+        return Client().post("user/login", credentials)
+
+    def change_meanwhile() -> Answer:
+        change.wait(10)
+        return Client(device.access).post("user/change-password", body)
+
+    monkeypatch.setattr(sessions, "open_session", open_slowly)
+    login, changed = at_once([log_in_slowly, change_meanwhile])
+
+    assert changed.status == 200
+    assert login.status == 200
+    assert list(RefreshSession.objects.filter(revoked_at=None)) == [device.session]
+
+
+def test_a_suspension_during_a_login_is_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = UserFactory.create()
+    check = sessions.check_credentials
+
+    def check_then_suspend(**kwargs: Any) -> User:
+        found = check(**kwargs)
+        User.objects.update(suspended_until=timezone.now() + timedelta(days=1))
+        return found
+
+    monkeypatch.setattr(sessions, "check_credentials", check_then_suspend)
+
+    answer = Client().post("user/login", {"username": user.username, "password": PASSWORD})
+
+    assert (answer.status, answer.code) == (401, "invalid_credentials")
+    assert not RefreshSession.objects.exists()
+
+
+def test_a_password_change_and_a_reused_token_do_not_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = UserFactory.create()
+    device, other = log_in(user), log_in(user)
+    refresh_with(refresh_with(other.refresh).data["refreshToken"])
+    revoke_sessions, revoke = sessions.revoke_sessions, sessions.revoke
+    person_locked, session_locked = Barrier(2, timeout=10), Barrier(2, timeout=10)
+
+    def revoke_for_a_new_password(**kwargs: Any) -> int:
+        person_locked.wait()
+        session_locked.wait()
+        return revoke_sessions(**kwargs)
+
+    def revoke_for_a_reuse(queryset: Any) -> int:
+        if current_thread().name != "reuse":
+            return revoke(queryset)
+        person_locked.wait()
+        count = revoke(queryset)
+        session_locked.wait()
+        # Time for the other to reach the session that is locked here.
+        time.sleep(0.3)
+        return count
+
+    def reuse() -> Answer:
+        current_thread().name = "reuse"
+        return refresh_with(other.refresh)
+
+    monkeypatch.setattr(accounts, "revoke_sessions", revoke_for_a_new_password)
+    monkeypatch.setattr(sessions, "revoke", revoke_for_a_reuse)
+
+    def change() -> Answer:
+        body = {"oldPassword": PASSWORD, "newPassword": "another long one"}
+        return device.client.post("user/change-password", body)
+
+    changed, refused = at_once([change, reuse])
+
+    assert changed.status == 200
+    assert (refused.status, refused.code) == (401, "token_invalid")
+    assert list(RefreshSession.objects.filter(revoked_at=None)) == [device.session]
+    kinds = set(SecurityEvent.objects.values_list("kind", flat=True))
+    assert {"token_reused", "password_changed"} <= kinds
+
+
+def test_two_who_revoke_the_same_sessions_do_not_wait_for_each_other() -> None:
+    user = UserFactory.create()
+    devices = [log_in(user) for _ in range(6)]
+
+    answers = at_once(
+        [partial(Client(device.access).post, "user/logout-all") for device in devices]
+    )
+
+    # Whoever came first ended the sessions of the others, who may not have been asked by then.
+    assert {answer.status for answer in answers} <= {200, 401}
+    assert not RefreshSession.objects.filter(revoked_at=None).exists()
+
+
+class TestWeakerHash:
+    """Passwords whose hash is from other times: a login renews it."""
+
+    @pytest.fixture
+    def user(self) -> User:
+        user = UserFactory.create()
+        weaker = SmallArgon2PasswordHasher()
+        weaker.time_cost = 1
+        User.objects.update(password=weaker.encode(PASSWORD, weaker.salt()))
+        return user
+
+    def test_a_login_does_not_undo_a_password_change(
+        self, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        new = make_password("another long one")
+        verify = hashers.verify_password
+
+        def verify_then_change(*args: Any, **kwargs: Any) -> Any:
+            found = verify(*args, **kwargs)
+            User.objects.update(password=new)
+            return found
+
+        monkeypatch.setattr(hashers, "verify_password", verify_then_change)
+        answer = Client().post("user/login", {"username": user.username, "password": PASSWORD})
+        monkeypatch.undo()
+
+        assert (answer.status, answer.code) == (401, "invalid_credentials")
+        assert User.objects.get().password == new
+
+    def test_many_logins_at_once_all_succeed(
+        self, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        all_at(monkeypatch, sessions, "sign_in", 4)
+        credentials = {"username": user.username, "password": PASSWORD}
+
+        answers = at_once([partial(Client().post, "user/login", credentials)] * 4)
+
+        assert {answer.status for answer in answers} == {200}
+        assert "t=2" in User.objects.get().password
 
 
 def test_of_two_password_changes_at_once_one_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,14 @@ def test_however_often_it_is_refreshed_a_session_ends_after_thirty_days(device: 
     assert refresh_with(answer.data["refreshToken"]).status == 401
 
 
+def test_a_session_from_before_the_limit_is_over_too(device: Device) -> None:
+    RefreshSession.objects.update(created_at=timezone.now() - timedelta(days=60))
+
+    answer = refresh_with(device.refresh)
+
+    assert (answer.status, answer.code) == (401, "token_invalid")
+
+
 def test_until_then_each_refresh_gives_another_week(device: Device) -> None:
     RefreshSession.objects.update(created_at=timezone.now() - timedelta(days=20))
 

@@ -48,7 +48,7 @@ def zip_file() -> bytes:
         (b"\x1a\x45\xdf\xa3" + bytes(100), UNREADABLE),
         (b"\x1a\x45\xdf\xa3\x84webm\x18\x53\x80\x67\x01" + bytes(100), UNREADABLE),
     ],
-    ids=lambda value: repr(value[:16]) if isinstance(value, bytes) else "",
+    ids=lambda value: repr(value[:8]) if isinstance(value, bytes) else "",
 )
 def test_what_is_no_video_is_refused_with_a_reason(
     user_client: Client, assert_nothing_stays: Callable[[], None], content: bytes, reason: str

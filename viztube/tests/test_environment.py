@@ -145,6 +145,10 @@ ORIGINS = [
     ("https://viztube.example", "https://viztube.example"),
     ("https://VizTube.Example/", "https://viztube.example"),
     ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+    # Browsers leave out the port that a scheme has anyway.
+    ("https://viztube.example:443", "https://viztube.example"),
+    ("http://viztube.example:80/", "http://viztube.example"),
+    ("https://viztube.example:80", "https://viztube.example:80"),
     ("http://[::1]:8000", "http://[::1]:8000"),
     ("https://a.b.c:65535", "https://a.b.c:65535"),
 ]

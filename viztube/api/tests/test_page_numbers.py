@@ -69,7 +69,7 @@ def test_a_full_last_page_has_no_next_one(groups: Any) -> None:
     assert (about["hasNextPage"], about["totalPages"]) == (False, 5)
 
 
-@pytest.mark.parametrize("page", ["4", "1000000000", "9" * 30])
+@pytest.mark.parametrize("page", ["4", "1000000000", "9" * 4000])
 def test_a_page_past_the_end_is_empty(groups: Any, page: str) -> None:
     names, about = page_of(groups, page=page)
 
@@ -79,7 +79,7 @@ def test_a_page_past_the_end_is_empty(groups: Any, page: str) -> None:
     assert about["page"] <= 1_000_000_000
 
 
-@pytest.mark.parametrize("limit", ["101", "100000", "9" * 30])
+@pytest.mark.parametrize("limit", ["101", "100000", "9" * 4000])
 def test_a_limit_above_100_is_100(groups: Any, limit: str) -> None:
     names, about = page_of(groups, limit=limit)
 
@@ -88,7 +88,7 @@ def test_a_limit_above_100_is_100(groups: Any, limit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "-1", "2.5", "abc", "", " ", "1e3", "٣", "²", "0x1", "+1", "1_0", "9" * 31]
+    "value", ["0", "-1", "2.5", "abc", "", " ", "1e3", "٣", "²", "0x1", "+1", "1_0", "9" * 4001]
 )
 @pytest.mark.parametrize("name", ["page", "limit"])
 def test_anything_but_a_number_from_1_is_refused(groups: Any, name: str, value: str) -> None:

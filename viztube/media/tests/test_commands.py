@@ -48,6 +48,16 @@ def test_what_a_command_prints_is_returned() -> None:
     assert python("print('hello')") == b"hello\n"
 
 
+def test_a_command_gets_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "a secret of ours")
+
+    names = python("import os; print(sorted(os.environ))").decode()
+
+    assert "PATH" in names
+    assert "SECRET_KEY" not in names
+    assert "DATABASE_URL" not in names
+
+
 def test_nothing_is_read_from_our_input() -> None:
     assert python("import sys; print(repr(sys.stdin.read()))") == b"''\n"
 
