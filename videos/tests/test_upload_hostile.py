@@ -43,6 +43,10 @@ def zip_file() -> bytes:
         (b"\x7fELF" + bytes(60), UNKNOWN),
         (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", UNREADABLE),
         (b"\0\0\0\x08moov", "videoFile: has no video track"),
+        # Boxes and elements that end where no file system reaches.
+        (b"\0\0\0\x01free" + b"\xff" * 40, UNREADABLE),
+        (b"\0\0\0\x01free\x0f" + b"\xff" * 40, UNREADABLE),
+        (b"\x1a\x45\xdf\xa3\x01\x7f" + b"\xff" * 40, UNREADABLE),
         (b"\0\0\0\x70moov\0\0\0\x68mvhd" + bytes(20), CUT_OFF),
         (b"\0\0\0\x18moov\0\0\0\x10mvhd" + bytes(8), UNREADABLE),
         (b"\x1a\x45\xdf\xa3" + bytes(100), UNREADABLE),

@@ -79,7 +79,7 @@ def _check_claims(file: BinaryIO, start: int, end: int, budget: Iterator[int]) -
             if duration not in {0, *_UNKNOWN}:
                 require_duration(duration / max(1, scale))
         if kind == b"trak":
-            for part, top, bottom in _boxes(file, first, last, budget):
+            for part, top, bottom in _boxes(file, first, min(last, end), budget):
                 if part == b"tkhd":
                     # 16.16 fixed point; tracks of other things than pictures have none.
                     width, height = struct.unpack(">II", _content(file, top, bottom)[-8:])
@@ -91,9 +91,12 @@ def _boxes(
 ) -> Iterator[tuple[bytes, int, int]]:
     """Yield each box's type and where its content starts and ends, which may be past the end."""
     for _ in budget:
+        # Before seeking: lengths reach farther than files can.
+        if start + 8 > end:
+            return
         file.seek(start)
         head = file.read(16)
-        if start + 8 > end or len(head) < 8:
+        if len(head) < 8:
             return
         length, kind = struct.unpack_from(">I4s", head)
         content = 8
@@ -121,7 +124,7 @@ def _check_segment(file: BinaryIO, size: int) -> None:
     """Check that the segment, which is all of the file but its head, is all there and sane."""
     file.seek(len(_EBML))
     head = _vint(file)
-    if head is None:
+    if head is None or head > size:
         return
     file.seek(head, 1)
     if file.read(4) == _SEGMENT:
