@@ -147,7 +147,9 @@ def test_what_hides_in_or_behind_a_picture_is_not_kept(
     served = api.get(answer.data["avatar"]).response
     assert served["Content-Type"] == f"image/{kind.lower()}"
     assert served["X-Content-Type-Options"] == "nosniff"
-    assert served["Content-Security-Policy"].startswith("sandbox; default-src 'none';")
+    assert served["Content-Security-Policy"].startswith(
+        "sandbox allow-same-origin; default-src 'none';"
+    )
     stored = served.getvalue()
     assert extra not in stored
     assert SCRIPT not in stored

@@ -54,7 +54,9 @@ def test_a_page_inside_a_video_is_served_as_a_video(
             "video/quicktime" if place == "box in front" else "video/mp4"
         )
         assert served["X-Content-Type-Options"] == "nosniff"
-        assert served["Content-Security-Policy"].startswith("sandbox; default-src 'none';")
+        assert served["Content-Security-Policy"].startswith(
+            "sandbox allow-same-origin; default-src 'none';"
+        )
     poster = api.get(video["thumbnailUrl"]).response.getvalue()
     assert b"script" not in poster
 

@@ -9,13 +9,14 @@ from django.views.decorators.http import require_safe
 from viztube.media.paths import PUBLISHED
 from viztube.media.ranges import file_response
 
-# Strangers made these files. Opened by itself, one gets an origin of its own, runs nothing, and
-# loads nothing but the picture or video that the browser's own page around it shows. Pages of other
-# sites may embed it.
+# Strangers made these files. Opened by itself, one runs nothing, submits nothing and loads nothing
+# but the picture or video that the browser's own page around it shows. That page keeps our origin,
+# without which Chromium refuses to load the video into it. Pages of other sites may embed it.
 MEDIA_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": (
-        "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+        "sandbox allow-same-origin; default-src 'none'; img-src 'self'; media-src 'self'; "
+        "style-src 'unsafe-inline'"
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
