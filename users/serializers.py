@@ -180,7 +180,7 @@ class LoginSerializer(Serializer):
 class RefreshSerializer(Serializer):
     """A refresh token in the body, for clients without cookies."""
 
-    refresh_token = CharField(required=False, allow_blank=True, max_length=4000)
+    refresh_token = CharField(required=False, allow_blank=True, allow_null=True, max_length=4000)
 
 
 class ChangePasswordSerializer(Serializer):

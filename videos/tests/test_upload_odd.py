@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 H264 = ("-c:v", "libx264", "-preset", "ultrafast")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
+SUBTITLES = ("-i", str(Path(__file__).parent / "data" / "subtitles.srt"), "-map", "0", "-map", "1")
 SOUND = ("-f", "lavfi", "-i", "sine=duration=1")
 
 
@@ -58,6 +59,14 @@ ODD = {
         (*SOUND, "-c:v", "prores", "-pix_fmt", "yuv422p10le", "-c:a", "pcm_s16le", "-f", "mov"),
         "mov",
     ),
+    "subtitles in MP4": Odd((*SUBTITLES, *H264, "-c:s", "mov_text", "-f", "mp4")),
+    "subtitles in MKV": Odd((*SUBTITLES, *H264, "-c:s", "srt", "-f", "matroska"), "mkv"),
+    "styled subtitles": Odd((*SUBTITLES, *H264, "-c:s", "ass", "-f", "matroska"), "mkv"),
+    "subtitles in WebM": Odd((*SUBTITLES, *VP9, "-c:s", "webvtt", "-f", "webm"), "webm"),
+    **{
+        f"sound as {codec}": Odd((*SOUND, *H264, "-c:a", codec, "-f", "mov"), "mov")
+        for codec in ("mp2", "pcm_s24be", "pcm_mulaw", "adpcm_ms")
+    },
     "HEVC": Odd((*HEVC, "-tag:v", "hvc1", "-f", "mp4")),
     "HEVC of ten bits": Odd(
         (*HEVC, "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", "-f", "mov"), "mov"

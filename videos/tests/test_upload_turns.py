@@ -1,5 +1,6 @@
 """Uploading: two pictures and two videos are checked at a time, the rest wait their turn."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Timer
@@ -63,6 +64,22 @@ def test_a_third_picture_is_told_to_come_again_and_leaves_nothing(
 
     assert (answer.status, answer.code) == (503, "unavailable")
     assert int(answer.response["Retry-After"]) > 0
+
+
+def test_when_enough_are_waiting_the_next_is_told_so_at_once(
+    user_client: Client, assert_nothing_stays: Callable[[], None]
+) -> None:
+    with ExitStack() as others:
+        for kind in (Kind.VIDEO, Kind.VIDEO, Kind.PICTURE):
+            others.enter_context(slot(kind))
+        began = time.monotonic()
+        answer = user_client.patch(AVATAR, {"avatar": picture()})
+
+    # Its thread is needed for those who want no file checked.
+    assert time.monotonic() - began < SLOT_SECONDS / 2
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert int(answer.response["Retry-After"]) > 0
+    assert user_client.patch(AVATAR, {"avatar": picture()}).status == 200
 
 
 def test_who_waits_gets_the_turn_that_comes_free(

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import BoundedSemaphore
 
 from django.conf import settings
 
@@ -41,6 +42,9 @@ MAX_PRINTED = 1_000_000  # bytes
 # Of our environment a command gets what finds programs and libraries, and no secrets.
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
 SLOTS_A_KIND = 2
+# Threads of a web process that may be busy with files, running or waiting: of gunicorn's four one
+# stays free, so that slow files cannot hold up everything else.
+PLACES = BoundedSemaphore(3)
 SLOT_SECONDS = 10.0
 SLOT_POLL_SECONDS = 0.02
 
@@ -74,8 +78,19 @@ def run_guarded(argv: Sequence[str], *, kind: Kind, timeout: float, memory: int)
 def slot(kind: Kind) -> Iterator[None]:
     """Hold one of this machine's turns: many commands at once would not fit into a small memory.
 
-    Raises Unavailable when it takes too long.
+    Raises Unavailable when it takes too long, or when enough are waiting already.
     """
+    if not PLACES.acquire(blocking=False):
+        raise _too_many()
+    try:
+        with _turn(kind):
+            yield
+    finally:
+        PLACES.release()
+
+
+@contextmanager
+def _turn(kind: Kind) -> Iterator[None]:
     deadline = time.monotonic() + SLOT_SECONDS
     with ExitStack() as stack:
         locks = []
@@ -88,9 +103,13 @@ def slot(kind: Kind) -> Iterator[None]:
             stack.callback(os.close, locks[-1])
         while not any(map(_is_ours, locks)):
             if time.monotonic() > deadline:
-                raise Unavailable("Too many files are being checked. Try again in a few seconds.")
+                raise _too_many()
             time.sleep(SLOT_POLL_SECONDS)
         yield
+
+
+def _too_many() -> Unavailable:
+    return Unavailable("Too many files are being checked. Try again in a few seconds.")
 
 
 def _is_ours(lock: int) -> bool:

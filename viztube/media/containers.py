@@ -15,9 +15,11 @@ from viztube.media.commands import MAX_PIXELS
 MAX_SIDE = 8192  # pixels; beyond is no video for this service
 MAX_DURATION = 24 * 3600.0  # seconds
 
-# A crafted file could have millions; who has more than this is judged by ffprobe alone.
+# A crafted file could have millions. Real ones have few before and in their header; behind it,
+# where fragments are, the rest is judged by ffprobe alone.
 _MAX_BOXES = 10_000
 _EBML = b"\x1a\x45\xdf\xa3"
+_DOC_TYPE = b"\x42\x82"
 _SEGMENT = b"\x18\x53\x80\x67"
 # Tracks, TrackEntry, Video; in that are PixelWidth and PixelHeight.
 _VIDEO = (b"\x16\x54\xae\x6b", b"\xae", b"\xe0")
@@ -39,8 +41,8 @@ def container_extension(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(64)
         if head.startswith(_EBML):
-            _check_segment(file, size)
-            return "webm" if b"webm" in head else "mkv"
+            file.seek(0)
+            return _check_matroska(file, size)
         if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
             _check_boxes(file, size)
             return "mp4" if head[4:8] == b"ftyp" and head[8:12] != b"qt  " else "mov"
@@ -61,12 +63,18 @@ def require_duration(seconds: float) -> None:
 
 def _check_boxes(file: BinaryIO, size: int) -> None:
     budget = iter(range(_MAX_BOXES))
+    found = False
     for kind, start, end in _boxes(file, 0, size, budget):
         # Only these: what cameras append behind the last box need not be one.
         if kind in {b"moov", b"moof", b"mdat"} and end > size:
             raise NotAVideo("is cut off: send the whole file")
         if kind == b"moov":
-            _check_claims(file, start, end, budget)
+            found = True
+            inner = iter(range(_MAX_BOXES))
+            _check_claims(file, start, end, inner)
+            _require_rest(inner)
+    if not found:
+        _require_rest(budget)
 
 
 def _check_claims(file: BinaryIO, start: int, end: int, budget: Iterator[int]) -> None:
@@ -120,18 +128,52 @@ def _content(file: BinaryIO, start: int, end: int) -> bytes:
     return content
 
 
-def _check_segment(file: BinaryIO, size: int) -> None:
-    """Check that the segment, which is all of the file but its head, is all there and sane."""
-    file.seek(len(_EBML))
-    head = _vint(file)
-    if head is None or head > size:
-        return
-    file.seek(head, 1)
-    if file.read(4) == _SEGMENT:
-        length = _vint(file)
-        if length is not None and file.tell() + length > size:
-            raise NotAVideo("is cut off: send the whole file")
-        _check_sides(file, size, iter(range(_MAX_BOXES)), _VIDEO)
+def _require_rest(budget: Iterator[int]) -> None:
+    """Raise NotAVideo when there was more than was looked at."""
+    if next(budget, None) is None:
+        raise _crowded()
+
+
+def _crowded() -> NotAVideo:
+    return NotAVideo("could not be read as a video")
+
+
+def _check_matroska(file: BinaryIO, size: int) -> str:
+    """Return the extension for a file's DocType; raises NotAVideo.
+
+    Checks that the segment, which is all of the file but its head, is all there and sane.
+    """
+    extension = "mkv"
+    budget = iter(range(_MAX_BOXES))
+    for _ in budget:
+        identifier, length = _identifier(file), _vint(file)
+        if identifier == _SEGMENT:
+            if length is not None and file.tell() + length > size:
+                raise NotAVideo("is cut off: send the whole file")
+            _check_sides(file, size, budget, _VIDEO)
+            break
+        if length is None or file.tell() + length > size:
+            break
+        after = file.tell() + length
+        if identifier == _EBML and _doc_type(file, after, budget) == b"webm":
+            extension = "webm"
+        file.seek(after)
+    else:
+        raise _crowded()
+    return extension
+
+
+def _doc_type(file: BinaryIO, end: int, budget: Iterator[int]) -> bytes:
+    """Return what an EBML header, from here to ``end``, says the document is."""
+    for _ in budget:
+        identifier, length = _identifier(file), _vint(file)
+        if length is None or file.tell() + length > end:
+            break
+        content = file.read(min(length, 20))
+        if identifier == _DOC_TYPE:
+            return content.rstrip(b"\0")
+        file.seek(length - len(content), 1)
+    return b""
 
 
 def _check_sides(file: BinaryIO, end: int, budget: Iterator[int], path: tuple[bytes, ...]) -> None:

@@ -13,7 +13,7 @@ from viztube.media.picture_encoder import NotAnImage
 
 __all__ = ["NotAnImage", "store_image"]
 
-ENCODE_SECONDS = 10.0
+ENCODE_SECONDS = 5.0
 # Enough for 40 megapixels of JPEG or PNG with transparency; WebP takes more, so about 27.
 ENCODE_MEMORY = 450_000_000
 

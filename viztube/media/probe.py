@@ -38,10 +38,13 @@ POSTER_SIDE = 1280
 KEY_FRAMES_FROM = 20.0  # seconds
 
 # Decoders that may touch a stranger's stream: what browsers play and cameras record.
+# ffprobe opens one for every stream, and gives up on a file with one that it may not open.
 CODECS = (
     "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,mpeg2video,mjpeg,prores,"
-    "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,"
-    "pcm_s16le,pcm_s24le,pcm_s16be,pcm_f32le"
+    "aac,mp2,mp2float,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,dca,"
+    "amrnb,amrwb,adpcm_ms,adpcm_ima_qt,adpcm_ima_wav,pcm_mulaw,pcm_alaw,pcm_u8,pcm_s16le,pcm_s16be,"
+    "pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,"
+    "mov_text,text,srt,subrip,ass,ssa,webvtt,cc_dec,pgssub,dvdsub,dvbsub"
 )
 VIDEO_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mjpeg", "prores"}
 

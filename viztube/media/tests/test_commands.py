@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
-from threading import Thread, Timer
+from threading import BoundedSemaphore, Thread, Timer
 
 import pytest
 from django.conf import settings
@@ -170,7 +170,11 @@ def test_when_memory_runs_out_a_command_goes_before_the_server() -> None:
     assert int(Path("/proc/self/oom_score_adj").read_text()) < 1000
 
 
-def test_two_commands_of_a_kind_run_at_a_time(tmp_path: Path) -> None:
+def test_two_commands_of_a_kind_run_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As many as several web processes have.
+    monkeypatch.setattr("viztube.media.commands.PLACES", BoundedSemaphore(5))
     diary = tmp_path / "diary"
     program = (
         "import time\n"

@@ -114,13 +114,47 @@ def test_a_header_of_a_length_that_none_has_is_refused(tmp_path: Path, length: i
             judged(tmp_path, content)
 
 
-def test_boxes_beyond_the_first_ten_thousand_are_left_to_ffprobe(tmp_path: Path) -> None:
+def test_boxes_behind_the_header_beyond_ten_thousand_are_left_to_ffprobe(tmp_path: Path) -> None:
     cut = box(b"mdat", b"0123456789")[:-1]
-    inside = movie(box(b"trak", box(b"free", b"") * 5_000), box(b"trak", b"") * 5_000)
 
-    assert judged(tmp_path, inside + cut) == "mp4"
+    assert judged(tmp_path, movie() + box(b"free", b"") * 10_000 + cut) == "mp4"
     with pytest.raises(NotAVideo, match="is cut off"):
-        judged(tmp_path, movie(box(b"trak", box(b"free", b"") * 5_000)) + cut)
+        judged(tmp_path, movie() + box(b"free", b"") * 9_000 + cut)
+
+
+@pytest.mark.parametrize("where", ["in front", "in the header", "in a track", "Matroska"])
+def test_nothing_hides_behind_ten_thousand_boxes(tmp_path: Path, where: str) -> None:
+    crowd = box(b"free", b"") * 10_000
+    lie = box(b"trak", box(b"tkhd", bytes(76) + struct.pack(">II", 60_000 << 16, 60_000 << 16)))
+    files = {
+        "in front": FTYP + crowd + movie(lie)[len(FTYP) :],
+        "in the header": movie(crowd, lie),
+        "in a track": movie(box(b"trak", crowd), lie),
+        "Matroska": HEAD + element("ec", b"") * 10_000 + element("18538067", b""),
+    }
+
+    with pytest.raises(NotAVideo, match="could not be read"):
+        judged(tmp_path, files[where])
+
+
+def test_an_element_in_front_of_a_segment_hides_nothing(tmp_path: Path) -> None:
+    video = element("e0", element("b0", (60_000).to_bytes(4, "big")))
+    segment = element("18538067", element("1654ae6b", element("ae", video)))
+    void = element("ec", bytes(20))
+
+    with pytest.raises(NotAVideo, match="at most the size of 4K"):
+        judged(tmp_path, HEAD + void + segment)
+    with pytest.raises(NotAVideo, match="is cut off"):
+        judged(tmp_path, HEAD + void + segment[:-1])
+
+
+def test_only_the_doc_type_tells_webm_from_matroska(tmp_path: Path) -> None:
+    other = element("4286", b"\x01")
+    matroska = element("1a45dfa3", other, element("4282", b"matroska"), element("ec", b"webm"))
+    webm = element("1a45dfa3", element("ec", bytes(50)), element("4282", b"webm\0"), other)
+
+    assert judged(tmp_path, matroska) == "mkv"
+    assert judged(tmp_path, webm) == "webm"
 
 
 def test_a_matroska_track_may_claim_a_side_of_8192_pixels(tmp_path: Path) -> None:

@@ -80,6 +80,24 @@ def test_what_just_fits_is_taken_though_nothing_was_stored_before(
     assert user_client.request("PATCH", AVATAR, body, content_type=MULTIPART_CONTENT).status == 200
 
 
+def test_others_who_fill_the_disk_meanwhile_end_it_before_the_reserve_is_used(
+    user_client: Client,
+    stored_files: Callable[[], set[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = {"avatar": picture("BMP", (1000, 1000))}
+    left = iter([RESERVED_BYTES * 2, RESERVED_BYTES + 1_000_000, RESERVED_BYTES + 200_000])
+    monkeypatch.setattr(
+        "viztube.media.uploads.shutil.disk_usage", lambda path: SimpleNamespace(free=next(left))
+    )
+
+    answer = user_client.patch(AVATAR, body)
+
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert next(left, None) is None
+    assert stored_files() == set()
+
+
 def test_what_carries_no_file_needs_no_room(
     api: Client, user_client: Client, leave_free: Callable[[int], None]
 ) -> None:
