@@ -74,7 +74,9 @@ def test_a_command_killed_by_a_signal_failed() -> None:
         python("import os; os.kill(os.getpid(), 11)")
 
 
-def test_a_program_that_is_not_installed_is_told_apart() -> None:
+def test_a_program_that_is_not_installed_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without folders of the caller's that may not be entered, which is another error.
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     with pytest.raises(FileNotFoundError):
         run_guarded(["no-such-program-here"], kind=Kind.VIDEO, timeout=1, memory=GIGABYTE)
 
