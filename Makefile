@@ -16,12 +16,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 # Random text for settings that must be strong but are used once.
 RANDOM_KEY = $$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-# For settings that must be there but are not used.
-NO_SERVERS := DATABASE_URL=postgres://viztube:unused@127.0.0.1:1/viztube \
-	REDIS_URL=redis://:unused@127.0.0.1:1/0
-
 # For programs that read the settings but talk to no server.
-UNUSED_SERVERS := DATABASE_URL=postgres://viztube:unused@127.0.0.1:1/viztube \
+NO_SERVERS := DATABASE_URL=postgres://viztube:unused@127.0.0.1:1/viztube \
 	REDIS_URL=redis://:unused@127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
