@@ -4,7 +4,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import BaseUserManager
+from django.contrib.auth.models import AnonymousUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -27,6 +27,10 @@ class UserQuerySet(models.QuerySet[Any]):
     def channels(self) -> Self:
         """Return those whose channel everyone may see."""
         return self.filter(in_good_standing())
+
+    def visible_to(self, user: models.Model | AnonymousUser) -> Self:
+        """Return those whose channel this person may see: staff see everyone's."""
+        return self.all() if getattr(user, "is_staff", False) else self.channels()
 
     def locked(self) -> Self:
         """Lock the rows for a change that leaves their keys alone.

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from users import serializers
+from users.callers import caller
 from users.cookies import clear_token_cookies, set_token_cookies, token_cookie
 from users.devices import device_of
 from users.models import RefreshSession, User
@@ -24,7 +25,7 @@ from users.services import accounts, sessions
 from users.services.sessions import TokenPair
 from users.tokens import token_invalid, verify_token
 from viztube.api.errors import NotAuthenticated
-from viztube.api.pagination import PagePagination
+from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES
@@ -43,12 +44,6 @@ ANY_BODY = {
     "application/x-www-form-urlencoded": _ANYTHING,
     "multipart/form-data": _ANYTHING,
 }
-
-
-class SessionPagination(PagePagination):
-    """Room for all devices of a person on one page."""
-
-    default_limit = 50
 
 
 class UserViewSet(ApiViewSet):
@@ -141,7 +136,7 @@ class UserViewSet(ApiViewSet):
     @action(detail=False, methods=["post"], url_path="logout-all")
     def logout_all(self, request: Request) -> Response:
         """End every session of one's own, this one too."""
-        sessions.revoke_sessions(user=_me(request))
+        sessions.revoke_sessions(user=caller(request))
         response = ok(message="Signed out everywhere.")
         clear_token_cookies(request, response)
         return response
@@ -152,11 +147,11 @@ class UserViewSet(ApiViewSet):
         methods=["get"],
         url_path="sessions",
         url_name="sessions",
-        pagination_class=SessionPagination,
+        pagination_class=LongPagination,
     )
     def list_sessions(self, request: Request) -> Response:
         """List the devices signed in, the one that was used last first."""
-        page = self.paginate_queryset(_me(request).sessions.live().latest_first()) or []
+        page = self.paginate_queryset(caller(request).sessions.live().latest_first()) or []
         form = serializers.SessionSerializer(
             page, many=True, context={"current": _session_id(request)}
         )
@@ -169,7 +164,7 @@ class UserViewSet(ApiViewSet):
     @action(detail=False, methods=["delete"], url_path="sessions/(?P<pk>[^/.]+)")
     def end_session(self, request: Request, pk: str) -> Response:
         """Sign one device out; its tokens stop at once."""
-        session = get_object_or_404(_me(request).sessions.live(), pk=pk)
+        session = get_object_or_404(caller(request).sessions.live(), pk=pk)
         sessions.revoke(RefreshSession.objects.filter(pk=session.pk))
         response = ok(message="Device signed out.")
         if session.pk == _session_id(request):
@@ -243,15 +238,9 @@ class UserViewSet(ApiViewSet):
         return ok(serializers.UserSerializer(user).data, "Picture updated.")
 
 
-def _me(request: Request) -> User:
-    """Return the caller of a call that requires one, with only id and flags loaded."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def _account(request: Request) -> User:
     """Return the caller with everything loaded; raises NotAuthenticated (401)."""
-    user: User | None = User.objects.channels().filter(pk=_me(request).pk).first()
+    user: User | None = User.objects.channels().filter(pk=caller(request).pk).first()
     if user is None:
         raise token_invalid()
     return user

@@ -1,12 +1,12 @@
 """Query parameters of the video list."""
 
 from typing import Any
-from uuid import UUID
 
 from videos.models import Video
 from videos.querysets import SORT_FIELDS, VideoQuerySet
-from viztube.api.errors import FieldError, not_found
+from viztube.api.errors import FieldError
 from viztube.api.filters import ChoiceFilter, FilterSet, TextFilter
+from viztube.api.ids import id_or_404
 
 QUERY_LENGTH = 200  # characters
 
@@ -33,10 +33,7 @@ class VideoFilter(FilterSet):
 
     def of_user(self, queryset: VideoQuerySet, name: str, value: str) -> VideoQuerySet:
         """Keep one person's videos; a malformed id is 404 like an unknown one."""
-        try:
-            return queryset.filter(user_id=UUID(value))
-        except ValueError as error:
-            raise not_found() from error
+        return queryset.filter(user_id=id_or_404(value))
 
     def ignore(self, queryset: VideoQuerySet, name: str, value: str) -> VideoQuerySet:
         """Leave the order to the end: it needs three parameters at once."""

@@ -27,6 +27,10 @@ class Video(models.Model):
 
     ``folder`` is where the files belong and what addresses are built from; ``stored_folder`` is
     where they are. They differ only between a commit and the rename that follows it.
+
+    ``video_file`` and ``thumbnail_file`` are names in that folder. With a slash in it, such a name
+    is a file elsewhere, which other videos may share: a path below the media root, or an absolute
+    address.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -46,8 +50,13 @@ class Video(models.Model):
     )
     folder = models.CharField()
     stored_folder = models.CharField()
+    # Without a file is only what came from the service before this one, where its upload failed.
     video_file = models.CharField()
     thumbnail_file = models.CharField(blank=True, default="")
+    # What the place elsewhere calls them; the defaults in the database are for the version before
+    # these columns, which goes on while a deployment takes over.
+    video_public_id = models.CharField(blank=True, default="", db_default="")
+    thumbnail_public_id = models.CharField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     search = models.GeneratedField(
@@ -78,6 +87,10 @@ class Video(models.Model):
             models.CheckConstraint(
                 condition=Q(folder__startswith="h/") | Q(is_published=True, removed_at=None),
                 name="videos_video_hidden_in_h",
+            ),
+            models.CheckConstraint(
+                condition=~Q(video_file="") | Q(is_published=False),
+                name="videos_video_published_has_file",
             ),
             models.UniqueConstraint(fields=["folder"], name="videos_video_folder_unique"),
         ]
@@ -130,14 +143,32 @@ class Video(models.Model):
         return not self.folder.startswith(f"{self.area}/")
 
     @property
+    def has_folder(self) -> bool:
+        """Tell whether one of the files is in a folder of the video's own."""
+        return any(name and "/" not in name for name in (self.video_file, self.thumbnail_file))
+
+    @property
     def video_path(self) -> str:
-        """Return where the original is, below the media root."""
-        return f"{self.folder}/{self.video_file}"
+        """Return where the original is, below the media root or in the world, "" without one."""
+        return self._path(self.video_file)
 
     @property
     def thumbnail_path(self) -> str:
-        """Return where the poster is, below the media root, "" when there is none."""
-        return f"{self.folder}/{self.thumbnail_file}" if self.thumbnail_file else ""
+        """Return where the poster is, below the media root or in the world, "" without one."""
+        return self._path(self.thumbnail_file)
+
+    @property
+    def video_file_public_id(self) -> str:
+        """Return what the place of the original calls it: below our media root, its path."""
+        return self.video_public_id or self.video_path
+
+    @property
+    def thumbnail_file_public_id(self) -> str:
+        """Return what the place of the poster calls it."""
+        return self.thumbnail_public_id or self.thumbnail_path
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/{name}" if name and "/" not in name else name
 
     @property
     def total_views(self) -> int:
@@ -184,7 +215,7 @@ class WatchHistory(models.Model):
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, related_name="watch_history", db_index=False
     )
-    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="+")
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="history_entries")
     watched_at = models.DateTimeField()
 
     class Meta:

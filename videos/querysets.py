@@ -5,12 +5,13 @@ from typing import Any, Self
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
-from django.db.models import Count, F, FloatField, OuterRef, Q, Subquery
+from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce, Left, Lower, Upper
+from django.db.models.functions import Cast, Left, Lower, Upper
 
 from users.models import User
 from users.querysets import in_good_standing
+from viztube.api.querysets import CountOf, rows_behind, whether
 
 SEARCH_CONFIG = "english"
 TITLE_SORT_LENGTH = 200
@@ -29,9 +30,21 @@ def title_sort() -> Combinable:
     return Lower(Left("title", TITLE_SORT_LENGTH))
 
 
-def _public() -> Q:
-    """Return the condition under which everyone may see a video."""
-    return Q(in_good_standing("user__"), is_published=True, removed_at=None)
+def public_video(prefix: str = "") -> Q:
+    """Return the condition under which everyone may see a video.
+
+    ``prefix`` leads to the video from another model, like ``video__``.
+    """
+    itself = Q(**{f"{prefix}is_published": True, f"{prefix}removed_at": None})
+    return in_good_standing(f"{prefix}user__") & itself
+
+
+def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
+    """Return the condition under which a person may see a video."""
+    if not isinstance(user, User):
+        return public_video(prefix)
+    # An empty condition holds for every row.
+    return Q() if user.is_staff else public_video(prefix) | Q(**{f"{prefix}user": user})
 
 
 def _words(text: str) -> SearchQuery:
@@ -44,15 +57,11 @@ class VideoQuerySet(models.QuerySet[Any]):
 
     def published(self) -> Self:
         """Return what everyone may see: for lists, search, counts and shared caches."""
-        return self.filter(_public())
+        return self.filter(public_video())
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Return what this person may see: besides, one's own; staff see everything."""
-        if not isinstance(user, User):
-            return self.published()
-        if user.is_staff:
-            return self.all()
-        return self.filter(_public() | Q(user=user))
+        return self.filter(visible_video(user))
 
     def misplaced(self) -> Self:
         """Return videos whose files do not follow their owner's standing.
@@ -69,18 +78,38 @@ class VideoQuerySet(models.QuerySet[Any]):
         """Lock the rows and read their owners along."""
         return self.select_for_update(of=("self",)).select_related("user")
 
-    def with_details(self) -> Self:
-        """Add what an answer shows besides the row: its owner and the views not folded yet."""
-        from videos.models import ViewEvent
+    def with_details(self, viewer: User | AnonymousUser) -> Self:
+        """Add what an answer shows besides the row: owner, counts, and whether the viewer likes it.
 
-        pending = (
-            ViewEvent.objects.filter(video=OuterRef("pk"))
-            .order_by()
-            .values("video")
-            .annotate(count=Count("*"))
-            .values("count")
+        ``is_liked`` is None for who is signed out.
+        """
+        from videos.models import Video, ViewEvent
+
+        likes = rows_behind(Video, "likes")
+        return self.select_related("user").annotate(
+            pending_views=CountOf(ViewEvent.objects.filter(video=OuterRef("pk"))),
+            likes_count=CountOf(likes),
+            comments_count=CountOf(rows_behind(Video, "comments").published()),
+            is_liked=whether(viewer, likes, "user"),
         )
-        return self.select_related("user").annotate(pending_views=Coalesce(Subquery(pending), 0))
+
+    def with_channel_details(self, viewer: User | AnonymousUser) -> Self:
+        """Add what one video's page shows of its channel: subscribers, the viewer among them."""
+        subscribers = rows_behind(User, "subscribers", of="user_id")
+        return self.annotate(
+            subscribers_count=CountOf(subscribers),
+            is_subscribed=whether(viewer, subscribers, "subscriber"),
+        )
+
+    def watched_by(self, user: User) -> Self:
+        """Return a person's history, what was watched last first."""
+        entry = FilteredRelation("history_entries", condition=Q(history_entries__user=user))
+        return (
+            self.alias(entry=entry)
+            .filter(entry__isnull=False)
+            .annotate(watched_at=F("entry__watched_at"), entry_id=F("entry__pk"))
+            .order_by("-watched_at", "-entry_id")
+        )
 
     def search(self, text: str) -> Self:
         """Return videos whose title or description has the text, its words, or nearly its title.

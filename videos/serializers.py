@@ -24,12 +24,15 @@ class VideoSerializer(ModelSerializer):
     """A video as its owner gets it back."""
 
     video_file_url = MediaAddressField(source="video_path")
-    video_file_public_id = serializers.CharField(source="video_path", read_only=True)
+    video_file_public_id = serializers.CharField(read_only=True)
     thumbnail_url = MediaAddressField(source="thumbnail_path")
-    thumbnail_public_id = serializers.CharField(source="thumbnail_path", read_only=True)
+    thumbnail_public_id = serializers.CharField(source="thumbnail_file_public_id", read_only=True)
     views = serializers.IntegerField(source="total_views", read_only=True)
     user_id = serializers.UUIDField(read_only=True)
     stream_url = serializers.SerializerMethodField()
+    likes_count = serializers.IntegerField(read_only=True)
+    comments_count = serializers.IntegerField(read_only=True)
+    is_liked = serializers.BooleanField(read_only=True, allow_null=True)
 
     class Meta:
         model = Video
@@ -49,6 +52,9 @@ class VideoSerializer(ModelSerializer):
             "is_published",
             "user_id",
             "processing_status",
+            "likes_count",
+            "comments_count",
+            "is_liked",
             "created_at",
             "updated_at",
         )
@@ -63,6 +69,27 @@ class VideoWithUserSerializer(VideoSerializer):
     """A video with its owner beside it."""
 
     user = PersonSerializer(read_only=True)
+
+    class Meta(VideoSerializer.Meta):
+        fields = (*VideoSerializer.Meta.fields, "user")
+        read_only_fields = fields
+
+
+class VideoOwnerSerializer(Serializer):
+    """Whose video it is, as its page shows them; reads a video with its channel's details."""
+
+    id = serializers.UUIDField(source="user.pk", read_only=True)
+    username = serializers.CharField(source="user.username", read_only=True)
+    fullname = serializers.CharField(source="user.fullname", read_only=True)
+    avatar = MediaAddressField(source="user.avatar")
+    subscribers_count = serializers.IntegerField(read_only=True)
+    is_subscribed = serializers.BooleanField(read_only=True, allow_null=True)
+
+
+class VideoPageSerializer(VideoSerializer):
+    """A video as its page shows it."""
+
+    user = VideoOwnerSerializer(source="*", read_only=True)
 
     class Meta(VideoSerializer.Meta):
         fields = (*VideoSerializer.Meta.fields, "user")

@@ -1,14 +1,16 @@
 """Videos over HTTP: ``/api/v2/videos``."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from users.callers import caller
 from users.models import User
 from videos.filters import VideoFilter
 from videos.models import Video
@@ -18,11 +20,14 @@ from videos.serializers import (
     UpdateSerializer,
     UploadAnswerSerializer,
     UploadSerializer,
+    VideoPageSerializer,
     VideoSerializer,
     VideoWithUserSerializer,
 )
 from videos.services import uploads, videos, views
 from viztube.api.errors import not_found
+from viztube.api.ids import id_or_404
+from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
@@ -48,10 +53,14 @@ class VideoViewSet(ApiViewSet):
 
     def get_queryset(self) -> VideoQuerySet:
         """Return what this call may touch."""
+        user = self.request.user
         videos: VideoQuerySet = Video.objects.all()
         if self.action == "list":
-            return videos.published().with_details()
-        return videos.visible_to(self.request.user).with_details()
+            return videos.published().with_details(user)
+        videos = videos.visible_to(user)
+        if self.action == "retrieve":
+            return videos.with_details(user).with_channel_details(user)
+        return videos
 
     def list(self, request: Request) -> Response:
         """Find published videos."""
@@ -68,17 +77,17 @@ class VideoViewSet(ApiViewSet):
         """Upload a video (multipart)."""
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        assert isinstance(request.user, User)
-        video = uploads.upload_video(user=request.user, **form.validated_data)
-        return ok({"video": VideoSerializer(video).data}, "Video uploaded.", status=201)
+        video = uploads.upload_video(user=caller(request), **form.validated_data)
+        return ok({"video": self._answer(video)}, "Video uploaded.", status=201)
 
+    @extend_schema(responses={200: VideoPageSerializer})
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a video and count the view; HEAD counts none."""
         video = self.get_object()
         if request.method == "GET":
             views.record_view(video=video, user=request.user)
             video.pending_views += 1
-        return ok(self.get_serializer(video).data, "Video found.")
+        return ok(VideoPageSerializer(video).data, "Video found.")
 
     @extend_schema(request=UpdateSerializer, responses={200: VideoSerializer})
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -89,7 +98,7 @@ class VideoViewSet(ApiViewSet):
         changes = dict(form.validated_data)
         thumbnail = changes.pop("thumbnail", None)
         video = videos.update_video(video=video, changes=changes, thumbnail=thumbnail)
-        return ok(VideoSerializer(video).data, "Video updated.")
+        return ok(self._answer(video), "Video updated.")
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -103,7 +112,46 @@ class VideoViewSet(ApiViewSet):
         """Publish a hidden video, hide a published one."""
         video = videos.toggle_publish(video=self.get_object())
         message = "Video published." if video.is_published else "Video hidden."
-        return ok(VideoSerializer(video).data, message)
+        return ok(self._answer(video), message)
+
+    def _answer(self, video: Video) -> Any:
+        """Return a video of the caller's as it is now, with its counts."""
+        videos = Video.objects.with_details(self.request.user)
+        return VideoSerializer(get_object_or_404(videos, pk=video.pk)).data
+
+
+class WatchHistoryViewSet(ApiViewSet):
+    """What the caller has watched: ``/api/v2/user/watch-history``."""
+
+    serializer_class = VideoWithUserSerializer
+    filter_backends = ()
+    pagination_class = LongPagination
+
+    def get_queryset(self) -> VideoQuerySet:
+        """Return what the caller watched and may still see."""
+        user = caller(self.request)
+        videos: VideoQuerySet = Video.objects.visible_to(user)
+        return videos.watched_by(user).with_details(user)
+
+    def list(self, request: Request) -> Response:
+        """List what one has watched, the latest first."""
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def clear(self, request: Request) -> Response:
+        """Forget everything one has watched."""
+        caller(request).watch_history.all().delete()
+        return ok(message="Watch history cleared.")
+
+    @extend_schema(
+        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Forget that one has watched a video; succeeds when it is not in the history, too."""
+        caller(request).watch_history.filter(video=id_or_404(pk)).delete()
+        return ok(message="Removed from the watch history.")
 
 
 def _require_channel(user_id: str) -> None:

@@ -16,6 +16,9 @@ def relocate_on_commit(*, video: Video) -> None:
     handed out before is gone; a job looks after the move.
     """
     video.folder = new_folder(video.area)
+    if not video.has_folder:
+        video.stored_folder = video.folder
+        return
     settle_video.configure(schedule_in={"seconds": SAFETY_NET_DELAY}).defer(video_id=str(video.pk))
 
     # A function of its own and no partial: Django logs the __qualname__ of what fails here.

@@ -12,7 +12,7 @@ from videos.services.placement import finish_move
 from videos.services.publication import relocate_on_commit
 from videos.services.uploads import store_poster
 from videos.tasks import remove_old_poster
-from viztube.api.errors import not_found
+from viztube.api.errors import FieldError, not_found
 from viztube.media.backends import FolderMissing, media
 from viztube.media.placement import discard_on_commit
 from viztube.media.uploads import working_folder
@@ -36,10 +36,13 @@ def update_video(
                 finish_move(video=row)
             for field, value in changes.items():
                 setattr(row, field, value)
+            _require_file(row)
             if poster is not None:
-                if row.thumbnail_file:
+                if not row.has_folder:
+                    media().make(row.stored_folder)
+                if row.thumbnail_file and "/" not in row.thumbnail_file:
                     remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
-                row.thumbnail_file = poster.name
+                row.thumbnail_file, row.thumbnail_public_id = poster.name, ""
             if row.is_misplaced:
                 relocate_on_commit(video=row)
             row.save()
@@ -47,7 +50,7 @@ def update_video(
                 # Last, so that a row that cannot be saved leaves no picture behind.
                 media().add(row.stored_folder, poster)
                 poster.parent.rmdir()
-    return _refreshed(video, row)
+    return row
 
 
 def toggle_publish(*, video: Video) -> Video:
@@ -68,7 +71,15 @@ def delete_video(*, video: Video) -> None:
         row = _locked(video)
         for folder in {row.stored_folder, row.folder}:
             discard_on_commit(folder)
+        # Likes and replies that arrive meanwhile wait here, and then find nothing to refer to.
+        list(row.comments.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
         row.delete()
+
+
+def _require_file(row: Video) -> None:
+    """Raise FieldError (400) for publishing what has nothing to play."""
+    if row.is_published and not row.video_file:
+        raise FieldError("isPublished", "this video has no file: its upload failed")
 
 
 def _locked(video: Video) -> Video:
@@ -76,10 +87,4 @@ def _locked(video: Video) -> Video:
     row: Video | None = Video.objects.locked().filter(pk=video.pk).first()
     if row is None:
         raise not_found()
-    return row
-
-
-def _refreshed(video: Video, row: Video) -> Video:
-    """Return the new row with what the query had added to the old one."""
-    row.pending_views = getattr(video, "pending_views", 0)  # type: ignore[attr-defined]
     return row

@@ -1,8 +1,9 @@
 """Pages of lists, by number or by cursor.
 
-A list's queryset is ordered by one field and then by id, both in the same direction. A cursor is
+A list's queryset is ordered by one field and then by an id, both in the same direction. A cursor is
 the (field, id) of the last row seen, so the next page is a row-value comparison that an index on
-(field, id) answers at any depth.
+(field, id) answers at any depth. Both may be annotations: the videos that a person likes are
+ordered by columns of the likes.
 """
 
 import json
@@ -134,20 +135,21 @@ class PagePagination(BasePagination):
         return max(total, int(plan[0]["Plan"]["Plan Rows"]))
 
     @staticmethod
-    def _ordering(queryset: QuerySet[Any]) -> tuple[str, bool]:
-        """Return the field a queryset is ordered by and whether it descends."""
-        first = str(queryset.query.order_by[0])
-        return first.removeprefix("-"), first.startswith("-")
+    def _ordering(queryset: QuerySet[Any]) -> tuple[str, str, bool]:
+        """Return the field and the id a queryset is ordered by, and whether it descends."""
+        field, key = (str(name) for name in queryset.query.order_by)
+        return field.removeprefix("-"), key.removeprefix("-"), field.startswith("-")
 
     def _cursor(self, queryset: QuerySet[Any], row: Any) -> str:
-        field, _ = self._ordering(queryset)
+        field, key, _ = self._ordering(queryset)
         value = getattr(row, field)
         text = value.isoformat() if isinstance(value, datetime) else str(value)
-        state = [str(queryset.query.order_by[0]), text, str(row.pk), self.page + 1]
+        sort = str(queryset.query.order_by[0])
+        state = [sort, text, str(getattr(row, key)), self.page + 1]
         return urlsafe_b64encode(orjson.dumps(state)).decode().rstrip("=")
 
     def _after(self, queryset: QuerySet[Any], cursor: str) -> QuerySet[Any]:
-        field, descending = self._ordering(queryset)
+        field, key_field, descending = self._ordering(queryset)
         column = F(field).resolve_expression(queryset.query).output_field
         foreign = FieldError("cursor", "is not one this service gave out")
         try:
@@ -165,6 +167,12 @@ class PagePagination(BasePagination):
         if isinstance(value, datetime) and value.tzinfo is None:
             raise foreign
         compare = LessThan if descending else GreaterThan
-        here = RowValue(F(field), F("pk"))
+        here = RowValue(F(field), F(key_field))
         there = RowValue(Value(value, output_field=column), Value(pk))
         return queryset.filter(compare(here, there))
+
+
+class LongPagination(PagePagination):
+    """For lists that the service before this one gave out whole."""
+
+    default_limit = 50

@@ -32,6 +32,10 @@ class MediaBackend(ABC):
         """Move a folder in one step; done already is fine. Raises FolderMissing, OSError."""
 
     @abstractmethod
+    def make(self, folder: str) -> None:
+        """Make a folder; there already is fine. Raises OSError."""
+
+    @abstractmethod
     def add(self, folder: str, file: Path) -> None:
         """Move a file of this machine into a folder, under its own name. Raises OSError."""
 
@@ -68,6 +72,10 @@ class LocalBackend(MediaBackend):
         except FileNotFoundError:
             if not new.is_dir():
                 raise FolderMissing(f"{source} cannot become {target}: neither exists.") from None
+
+    def make(self, folder: str) -> None:
+        """Make a folder and, on a new disk, the one above it."""
+        self._folder(folder).mkdir(parents=True, exist_ok=True)
 
     def add(self, folder: str, file: Path) -> None:
         """Rename a file into a folder."""

@@ -1,0 +1,140 @@
+"""Reads of what people do with videos and with each other: who may see what."""
+
+from typing import Any, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+
+from users.models import User
+from users.querysets import in_good_standing
+from videos.models import Video
+from videos.querysets import VideoQuerySet, visible_video
+from viztube.api.querysets import CountOf, rows_behind, whether
+
+Viewer = User | AnonymousUser
+
+
+def _shown() -> Q:
+    """Return the condition under which what somebody wrote is shown to everyone."""
+    return Q(in_good_standing("user__"), removed_at=None)
+
+
+class PostQuerySet(models.QuerySet[Any]):
+    """Reads of what people write: comments and tweets."""
+
+    def published(self) -> Self:
+        """Return what everyone may see; for comments, where they may see the video."""
+        return self.filter(_shown())
+
+    def with_details(self, viewer: Viewer) -> Self:
+        """Add what a list shows besides: who wrote it, its likes, the viewer's among them."""
+        likes = rows_behind(self.model, "likes")
+        return self.select_related("user").annotate(
+            likes_count=CountOf(likes), is_liked=whether(viewer, likes, "user")
+        )
+
+    def newest_first(self) -> Self:
+        """Order by time, the latest in front."""
+        return self.order_by("-created_at", "-pk")
+
+
+class CommentQuerySet(PostQuerySet):
+    """Reads of comments."""
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Return what a person may see: besides, one's own, also under a video that is hidden."""
+        if not isinstance(user, User):
+            return self.filter(_shown(), visible_video(user, "video__"))
+        if user.is_staff:
+            return self.all()
+        return self.filter((_shown() & visible_video(user, "video__")) | Q(user=user))
+
+
+class TweetQuerySet(PostQuerySet):
+    """Reads of tweets."""
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Return what a person may see: besides, one's own; staff see everything."""
+        if not isinstance(user, User):
+            return self.published()
+        return self.all() if user.is_staff else self.filter(_shown() | Q(user=user))
+
+
+class PlaylistQuerySet(models.QuerySet[Any]):
+    """Reads of playlists."""
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Return the playlists of people whose channel a person may see, and one's own."""
+        if not isinstance(user, User):
+            return self.filter(in_good_standing("user__"))
+        return (
+            self.all() if user.is_staff else self.filter(in_good_standing("user__") | Q(user=user))
+        )
+
+    def locked(self) -> Self:
+        """Lock the rows for a change that leaves their keys alone."""
+        return self.select_for_update(of=("self",), no_key=True)
+
+    def with_summary(self, viewer: Viewer) -> Self:
+        """Add how many videos the viewer sees in each, and where the first thumbnail is."""
+        entries = rows_behind(self.model, "entries").filter(visible_video(viewer, "video__"))
+        thumbnails = entries.exclude(video__thumbnail_file="").order_by("position")
+        files = JSONObject(folder="video__folder", thumbnail_file="video__thumbnail_file")
+        return self.annotate(
+            total_videos=CountOf(entries), first_thumbnail=Subquery(thumbnails.values(files)[:1])
+        )
+
+    def newest_first(self) -> Self:
+        """Order by time, the latest in front."""
+        return self.order_by("-created_at", "-pk")
+
+
+def videos_in(playlist: Any, viewer: Viewer) -> VideoQuerySet:
+    """Return what a person sees of a playlist's videos, in its order."""
+    entry = FilteredRelation("playlist_entries", condition=Q(playlist_entries__playlist=playlist))
+    videos: VideoQuerySet = Video.objects.visible_to(viewer)
+    videos = videos.alias(entry=entry).filter(entry__isnull=False)
+    return videos.order_by("entry__position")
+
+
+def videos_liked_by(user: User) -> VideoQuerySet:
+    """Return what a person likes and may still see, what was liked last in front."""
+    like = FilteredRelation("likes", condition=Q(likes__user=user))
+    videos: VideoQuerySet = Video.objects.visible_to(user)
+    videos = videos.alias(like=like).filter(like__isnull=False)
+    videos = videos.annotate(liked_at=F("like__created_at"), like_id=F("like__pk"))
+    return videos.order_by("-liked_at", "-like_id")
+
+
+def subscribers_of(channel: User) -> QuerySet[User]:
+    """Return who follows a channel, the latest in front."""
+    return _people("subscriptions", Q(subscriptions__channel=channel))
+
+
+def subscriptions_of(person: User) -> QuerySet[User]:
+    """Return the channels that somebody follows, the latest in front."""
+    return _people("subscribers", Q(subscribers__subscriber=person))
+
+
+def _people(relation: str, condition: Q) -> QuerySet[User]:
+    people: QuerySet[User] = User.objects.channels()
+    return (
+        people.alias(follow=FilteredRelation(relation, condition=condition))
+        .filter(follow__isnull=False)
+        .annotate(followed_at=F("follow__created_at"), follow_id=F("follow__pk"))
+        .order_by("-followed_at", "-follow_id")
+    )
+
+
+def channels_for(viewer: Viewer) -> QuerySet[User]:
+    """Return the channels that a person may see, with what their pages show."""
+    subscribers = rows_behind(User, "subscribers")
+    people: QuerySet[User] = User.objects.visible_to(viewer)
+    return people.annotate(
+        subscriber_count=CountOf(subscribers),
+        channels_subscribed_to_count=CountOf(rows_behind(User, "subscriptions")),
+        is_subscribed=whether(viewer, subscribers, "subscriber"),
+        videos_count=CountOf(Video.objects.published().filter(user=OuterRef("pk"))),
+    )

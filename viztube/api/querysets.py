@@ -1,0 +1,50 @@
+"""Asking about the rows that belong to a row: how many, and whether one is the viewer's."""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import (
+    BooleanField,
+    Exists,
+    IntegerField,
+    Model,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.expressions import Combinable
+
+
+class CountOf(Subquery):
+    """How many rows a queryset has for each row of the query around it; 0 when there are none.
+
+    Joined counts multiply each other; each of these is a subquery that its own index answers.
+    """
+
+    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+    def __init__(self, rows: QuerySet[Any], **extra: Any) -> None:
+        super().__init__(rows.order_by().values("pk"), **extra)
+
+
+def rows_behind(model: type[Model], name: str, *, of: str = "pk") -> Any:
+    """Return what a related name of a model leads to, for each row of the query around it.
+
+    ``of`` is the column of that query that holds the key. By its name, because the apps that own
+    such rows stand above those whose answers count them, and cannot be imported there.
+    """
+    relation: Any = model._meta.get_field(name)
+    rows = relation.related_model._default_manager
+    return rows.filter(**{relation.field.name: OuterRef(of)})
+
+
+def whether(viewer: Model | AnonymousUser, rows: QuerySet[Any], owner: str) -> Combinable:
+    """Return whether one of the rows is the viewer's; None for who is signed out.
+
+    ``owner`` is the rows' column that says whose they are.
+    """
+    if isinstance(viewer, AnonymousUser):
+        return Value(None, output_field=BooleanField())
+    return Exists(rows.filter(**{owner: viewer}))
