@@ -6,7 +6,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
-from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -37,6 +36,8 @@ from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
 class VideoViewSet(ApiViewSet):
     """Uploading, finding, watching and managing videos."""
 
+    permission_classes = (IsOwner,)
+    public_actions = frozenset({"list", "retrieve"})
     serializer_class = VideoWithUserSerializer
     filterset_class = VideoFilter
     pagination_class = VideoPagination
@@ -44,12 +45,6 @@ class VideoViewSet(ApiViewSet):
         "create": {"videoFile": VIDEO_BYTES, "thumbnail": IMAGE_BYTES},
         "partial_update": {"thumbnail": IMAGE_BYTES},
     }
-
-    def get_permissions(self) -> list[BasePermission]:
-        """Let anyone read what is public; the rest is its owner's."""
-        if self.action in {"list", "retrieve"}:
-            return [AllowAny()]
-        return [IsOwner()]
 
     def get_queryset(self) -> VideoQuerySet:
         """Return what this call may touch."""
@@ -138,7 +133,7 @@ class WatchHistoryViewSet(ApiViewSet):
         page = self.paginate_queryset(self.get_queryset()) or []
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="user_watch_history_clear", responses={200: OpenApiTypes.OBJECT})
     def clear(self, request: Request) -> Response:
         """Forget everything one has watched."""
         caller(request).watch_history.all().delete()

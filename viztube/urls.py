@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v2/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("api/v2/", include("users.urls")),
     path("api/v2/", include("videos.urls")),
+    path("api/v2/", include("social.urls")),
 ]
 
 if settings.SERVE_MEDIA:

@@ -57,6 +57,16 @@ class BooleanField(serializers.BooleanField):
         return super().to_internal_value(data)
 
 
+class IdField(serializers.UUIDField):
+    """An id as text; DRF would take numbers too."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the id; refuses what is no text."""
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class TimeField(serializers.DateTimeField):
     """ISO 8601 in UTC with milliseconds and ``Z``, like ``2026-01-31T12:00:00.000Z``."""
 

@@ -1,11 +1,13 @@
 """The base of every API viewset: bounds on bodies, set before anything is read."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework import viewsets
 from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,10 +24,16 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     ``file_fields`` names, for each action that takes files, the fields they come in and how many
     bytes each may have; whoever receives the files holds the request to that. A multipart body of
     such an action may have the sum of them and ``FORM_BYTES``; every other body may have
-    ``settings.MAX_BODY_BYTES``.
+    ``settings.MAX_BODY_BYTES``. ``public_actions`` names those that anyone may call; the others are
+    for whom the viewset's permissions let in.
     """
 
     file_fields: ClassVar[dict[str, dict[str, int]]] = {}
+    public_actions: ClassVar[frozenset[str]] = frozenset()
+
+    def get_permissions(self) -> Sequence[Any]:
+        """Return what the caller must meet."""
+        return [AllowAny()] if self.action in self.public_actions else super().get_permissions()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what is not taken at all, or too large, before even authentication runs."""

@@ -140,6 +140,10 @@ class Client:
         """Send a POST."""
         return self.request("POST", path, body, **kwargs)
 
+    def put(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        """Send a PUT."""
+        return self.request("PUT", path, body, **kwargs)
+
     def patch(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
         """Send a PATCH."""
         return self.request("PATCH", path, body, **kwargs)

@@ -1,0 +1,1 @@
+"""Writes of the social app, one module a noun."""

@@ -1,0 +1,52 @@
+"""Taking turns where one person changes how they stand to one thing, and making that change.
+
+Whoever toggles must see what the toggle before has committed, so a single statement cannot do it:
+all statements of a person about a thing wait for each other, and each then looks anew.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+from django.db.models import BigIntegerField, Func, Model, QuerySet, TextField, Value
+from rest_framework.generics import get_object_or_404
+
+from users.models import User
+from viztube.api.ids import id_or_404
+
+
+class TakeTurn(Func):
+    """Wait for a lock that lasts as long as the transaction (PostgreSQL, "Advisory Locks")."""
+
+    function = "pg_advisory_xact_lock"
+    output_field = TextField()
+
+
+def in_turn(targets: QuerySet[Any], pk: str, person: User) -> Any:
+    """Return one of the targets when it is this person's turn; Http404 when it is none of them.
+
+    In one statement, inside the caller's transaction.
+    """
+    target = id_or_404(pk)
+    key = Value(_key(person.pk, target), output_field=BigIntegerField())
+    return get_object_or_404(targets.only("pk").annotate(turn=TakeTurn(key)), pk=target)
+
+
+def change(model: type[Model], columns: Mapping[str, Any], *, wanted: bool | None) -> bool:
+    """Let a row be there or not, None for the other way round; return whether it now is.
+
+    In two statements at most, by whose turn it is. A row that is wanted and there stays as it is.
+    """
+    rows = model._default_manager
+    if not wanted:
+        deleted, _ = rows.filter(**columns).delete()
+        if deleted or wanted is False:
+            return False
+    rows.bulk_create([model(**columns)], ignore_conflicts=True)
+    return True
+
+
+def _key(person: UUID, target: UUID) -> int:
+    """Return 64 bits that stand for the two."""
+    return int.from_bytes(blake2b(person.bytes + target.bytes, digest_size=8).digest(), signed=True)

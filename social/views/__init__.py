@@ -1,0 +1,1 @@
+"""The social app over HTTP, one module a noun."""

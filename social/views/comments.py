@@ -1,0 +1,94 @@
+"""Comments over HTTP: ``/api/v2/comments``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import F
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from social.models import Comment
+from social.querysets import CommentQuerySet
+from social.serializers import (
+    CommentFormSerializer,
+    CommentSerializer,
+    CommentWithUserSerializer,
+)
+from social.services import changes
+from social.views.parameters import ID, path_id
+from users.callers import caller
+from videos.models import Video
+from viztube.api.permissions import IsOwner
+from viztube.api.responses import ok
+from viztube.api.viewsets import ApiViewSet
+
+VIDEO_ID = path_id("video_id")
+
+
+class MayDelete(IsOwner):
+    """Let people delete what they wrote and what others wrote under their videos."""
+
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        """Require the caller to own the comment or the video."""
+        return request.user.pk in {obj.user_id, obj.video_owner_id}
+
+
+class CommentViewSet(ApiViewSet):
+    """What people say about videos."""
+
+    public_actions = frozenset({"list"})
+    permission_classes = (IsOwner,)
+    serializer_class = CommentWithUserSerializer
+    filter_backends = ()
+
+    def get_permissions(self) -> Sequence[Any]:
+        """Let the owners of videos delete, too."""
+        return [MayDelete()] if self.action == "destroy" else super().get_permissions()
+
+    def get_queryset(self) -> CommentQuerySet:
+        """Return the comments that the caller may see, each with the owner of its video."""
+        comments: CommentQuerySet = Comment.objects.annotate(video_owner_id=F("video__user_id"))
+        return comments.visible_to(self.request.user)
+
+    @extend_schema(parameters=[VIDEO_ID], responses={200: CommentWithUserSerializer(many=True)})
+    def list(self, request: Request, video_id: str) -> Response:
+        """List what was said about a video, the latest first."""
+        comments = Comment.objects.published().filter(video=self._video(video_id))
+        page = self.paginate_queryset(comments.with_details(request.user).newest_first()) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        parameters=[VIDEO_ID], request=CommentFormSerializer, responses={201: CommentSerializer}
+    )
+    def create(self, request: Request, video_id: str) -> Response:
+        """Say something about a video."""
+        video = self._video(video_id)
+        form = CommentFormSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        comment = Comment.objects.create(user=caller(request), video=video, **form.validated_data)
+        return ok(CommentSerializer(comment).data, "Comment added.", status=201)
+
+    @extend_schema(
+        parameters=[ID], request=CommentFormSerializer, responses={200: CommentSerializer}
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what one has said."""
+        comment = self.get_object()
+        form = CommentFormSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        changes.edit(comment, **form.validated_data)
+        return ok(CommentSerializer(comment).data, "Comment changed.")
+
+    @extend_schema(parameters=[ID], responses={200: OpenApiTypes.OBJECT})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete what one has said, or what somebody said under one's own video."""
+        changes.delete(self.get_object())
+        return ok(message="Comment deleted.")
+
+    def _video(self, pk: str) -> Video:
+        videos = Video.objects.visible_to(self.request.user).only("pk")
+        video: Video = get_object_or_404(videos, pk=pk)
+        return video

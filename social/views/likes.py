@@ -1,0 +1,65 @@
+"""Likes over HTTP: ``/api/v2/likes``."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from social.querysets import videos_liked_by
+from social.serializers import LikedSerializer
+from social.services.likes import set_like
+from social.views.parameters import ID
+from users.callers import caller
+from videos.models import Video
+from videos.querysets import VideoQuerySet
+from videos.serializers import VideoWithUserSerializer
+from viztube.api.pagination import LongPagination
+from viztube.api.responses import ok
+from viztube.api.viewsets import ApiViewSet
+
+
+class LikeViewSet(ApiViewSet):
+    """Liking videos, comments or tweets: each address names the model in ``target``."""
+
+    target: Any = Video
+    filter_backends = ()
+
+    @extend_schema(parameters=[ID], request=None, responses={200: LikedSerializer})
+    def toggle(self, request: Request, pk: str) -> Response:
+        """Like it, or no longer when the caller does."""
+        return self._set(request, pk, None)
+
+    @extend_schema(parameters=[ID], request=None, responses={200: LikedSerializer})
+    def update(self, request: Request, pk: str) -> Response:
+        """Like it; nothing changes when the caller does."""
+        return self._set(request, pk, liked=True)
+
+    @extend_schema(parameters=[ID], responses={200: LikedSerializer})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """No longer like it; nothing changes when the caller does not."""
+        return self._set(request, pk, liked=False)
+
+    def _set(self, request: Request, pk: str, liked: bool | None) -> Response:
+        user = caller(request)
+        targets = self.target.objects.visible_to(user)
+        now = set_like(user=user, targets=targets, pk=pk, liked=liked)
+        return ok({"liked": now}, "Liked." if now else "Not liked.")
+
+
+class LikedVideosViewSet(ApiViewSet):
+    """What the caller likes: ``/api/v2/likes/videos``."""
+
+    serializer_class = VideoWithUserSerializer
+    pagination_class = LongPagination
+    filter_backends = ()
+
+    def get_queryset(self) -> VideoQuerySet:
+        """Return what the caller likes and may still see."""
+        user = caller(self.request)
+        return videos_liked_by(user).with_details(user)
+
+    def list(self, request: Request) -> Response:
+        """List the videos one likes, the one liked last first."""
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
