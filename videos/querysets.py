@@ -11,6 +11,7 @@ from django.db.models.functions import Cast, Left, Lower, Upper
 
 from users.models import User
 from users.querysets import in_good_standing
+from viztube.api.errors import not_found
 from viztube.api.querysets import CountOf, rows_behind, whether
 
 SEARCH_CONFIG = "english"
@@ -23,6 +24,9 @@ SORT_FIELDS = {
     "title": "title_sort",
     "relevance": "relevance",
 }
+
+# What with_details() adds.
+DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked")
 
 
 def title_sort() -> Combinable:
@@ -92,6 +96,15 @@ class VideoQuerySet(models.QuerySet[Any]):
             comments_count=CountOf(rows_behind(Video, "comments").published()),
             is_liked=whether(viewer, likes, "user"),
         )
+
+    def add_details(self, video: Any, viewer: User | AnonymousUser) -> Any:
+        """Give a row that is there already its counts; raises ApiError (404) when it is gone."""
+        counted = self.filter(pk=video.pk).with_details(viewer).values(*DETAILS).first()
+        if counted is None:
+            raise not_found()
+        for name, value in counted.items():
+            setattr(video, name, value)
+        return video
 
     def with_channel_details(self, viewer: User | AnonymousUser) -> Self:
         """Add what one video's page shows of its channel: subscribers, the viewer among them."""

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -110,9 +109,8 @@ class VideoViewSet(ApiViewSet):
         return ok(self._answer(video), message)
 
     def _answer(self, video: Video) -> Any:
-        """Return a video of the caller's as it is now, with its counts."""
-        videos = Video.objects.with_details(self.request.user)
-        return VideoSerializer(get_object_or_404(videos, pk=video.pk)).data
+        """Return a video of the caller's as this call left it, with its counts as they are now."""
+        return VideoSerializer(Video.objects.add_details(video, self.request.user)).data
 
 
 class WatchHistoryViewSet(ApiViewSet):

@@ -56,6 +56,9 @@ def test_a_row_holds_the_video_and_its_owner(api: Client, settings: Any) -> None
         "isPublished": True,
         "userId": str(owner.pk),
         "processingStatus": "COMPLETED",
+        "likesCount": 0,
+        "commentsCount": 0,
+        "isLiked": None,
         "user": {
             "id": str(owner.pk),
             "username": owner.username,

@@ -300,5 +300,5 @@ def test_an_edit_costs_no_query_for_the_owner(user: User, user_client: Client) -
     with captured_queries() as statements:
         user_client.patch(f"videos/{video.pk}", {"title": "After"})
 
-    # The caller with the session; the video with its owner; both again, locked; the change.
-    assert len(statements) == 4, statements
+    # The caller with the session; the video; with its owner and locked; the change; its counts.
+    assert len(statements) == 5, statements
