@@ -83,7 +83,8 @@ class PlaylistQuerySet(models.QuerySet[Any]):
         thumbnails = entries.exclude(video__thumbnail_file="").order_by("position")
         files = JSONObject(folder="video__folder", thumbnail_file="video__thumbnail_file")
         return self.annotate(
-            total_videos=CountOf(entries), first_thumbnail=Subquery(thumbnails.values(files)[:1])
+            total_videos=CountOf(entries),
+            first_thumbnail=Subquery(thumbnails.values(files=files)[:1]),
         )
 
     def newest_first(self) -> Self:
@@ -101,10 +102,11 @@ def videos_in(playlist: Any, viewer: Viewer) -> VideoQuerySet:
 
 def videos_liked_by(user: User) -> VideoQuerySet:
     """Return what a person likes and may still see, what was liked last in front."""
-    like = FilteredRelation("likes", condition=Q(likes__user=user))
+    # Django does not quote such a name, and "like" is a word of SQL.
+    given = FilteredRelation("likes", condition=Q(likes__user=user))
     videos: VideoQuerySet = Video.objects.visible_to(user)
-    videos = videos.alias(like=like).filter(like__isnull=False)
-    videos = videos.annotate(liked_at=F("like__created_at"), like_id=F("like__pk"))
+    videos = videos.alias(given=given).filter(given__isnull=False)
+    videos = videos.annotate(liked_at=F("given__created_at"), like_id=F("given__pk"))
     return videos.order_by("-liked_at", "-like_id")
 
 

@@ -20,10 +20,10 @@ HIDDEN: dict[str, Callable[..., Video]] = {
     "unpublished": lambda **fields: VideoFactory.create(is_published=False, **fields),
     "removed": lambda **fields: VideoFactory.create(removed_at=timezone.now(), **fields),
     "owner suspended": lambda **fields: VideoFactory.create(
-        user=UserFactory.create(**suspended()), **fields
+        user=UserFactory.create(password=None, **suspended()), **fields
     ),
     "owner inactive": lambda **fields: VideoFactory.create(
-        user=UserFactory.create(is_active=False), **fields
+        user=UserFactory.create(password=None, is_active=False), **fields
     ),
 }
 # Those whose owner can still sign in.
