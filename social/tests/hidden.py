@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -32,13 +33,36 @@ class Hidden:
     video_owner: User | None = None
 
 
+def _video(kind: str) -> Hidden:
+    video = HIDDEN[kind]()
+    return Hidden(video, video.user)
+
+
 def _comment(**fields: Any) -> Hidden:
     comment = CommentFactory.create(**fields)
     return Hidden(comment, comment.user, comment.video.user)
 
 
-def _owned(thing: Any) -> Hidden:
-    return Hidden(thing, thing.user)
+def _comment_of(kind: str) -> Hidden:
+    return _comment(user=person_away(kind))
+
+
+def _comment_under(kind: str) -> Hidden:
+    return _comment(video=HIDDEN[kind]())
+
+
+def _tweet(**fields: Any) -> Hidden:
+    tweet = TweetFactory.create(**fields)
+    return Hidden(tweet, tweet.user)
+
+
+def _tweet_of(kind: str) -> Hidden:
+    return _tweet(user=person_away(kind))
+
+
+def _playlist_of(kind: str) -> Hidden:
+    playlist = PlaylistFactory.create(user=person_away(kind))
+    return Hidden(playlist, playlist.user)
 
 
 def _channel(kind: str) -> Hidden:
@@ -48,25 +72,16 @@ def _channel(kind: str) -> Hidden:
 
 # Thing -> kind -> a way to make it.
 THINGS: dict[str, dict[str, Callable[[], Hidden]]] = {
-    "video": {kind: lambda make=make: _owned(make()) for kind, make in HIDDEN.items()},
+    "video": {kind: partial(_video, kind) for kind in HIDDEN},
     "comment": {
         "removed": lambda: _comment(removed_at=timezone.now()),
-        **{kind: lambda kind=kind: _comment(user=person_away(kind)) for kind in AWAY},
-        **{
-            f"video {kind}": lambda make=make: _comment(video=make())
-            for kind, make in HIDDEN.items()
-        },
+        **{kind: partial(_comment_of, kind) for kind in AWAY},
+        **{f"video {kind}": partial(_comment_under, kind) for kind in HIDDEN},
     },
     "tweet": {
-        "removed": lambda: _owned(TweetFactory.create(removed_at=timezone.now())),
-        **{
-            kind: lambda kind=kind: _owned(TweetFactory.create(user=person_away(kind)))
-            for kind in AWAY
-        },
+        "removed": lambda: _tweet(removed_at=timezone.now()),
+        **{kind: partial(_tweet_of, kind) for kind in AWAY},
     },
-    "playlist": {
-        kind: lambda kind=kind: _owned(PlaylistFactory.create(user=person_away(kind)))
-        for kind in AWAY
-    },
-    "channel": {kind: lambda kind=kind: _channel(kind) for kind in AWAY},
+    "playlist": {kind: partial(_playlist_of, kind) for kind in AWAY},
+    "channel": {kind: partial(_channel, kind) for kind in AWAY},
 }
