@@ -8,7 +8,7 @@ from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import JSONObject
 
 from users.models import User
-from users.querysets import in_good_standing
+from users.querysets import in_good_standing, seen_by
 from videos.models import Video
 from videos.querysets import VideoQuerySet, visible_video
 from viztube.api.querysets import CountOf, rows_behind, whether
@@ -44,34 +44,24 @@ class CommentQuerySet(PostQuerySet):
     """Reads of comments."""
 
     def visible_to(self, user: Viewer) -> Self:
-        """Return what a person may see: besides, one's own, also under a video that is hidden."""
-        if not isinstance(user, User):
-            return self.filter(_shown(), visible_video(user, "video__"))
-        if user.is_staff:
-            return self.all()
-        return self.filter((_shown() & visible_video(user, "video__")) | Q(user=user))
+        """Return what a person may see: one's own also under a video that is hidden by now."""
+        return self.filter(seen_by(user, _shown() & visible_video(user, "video__")))
 
 
 class TweetQuerySet(PostQuerySet):
     """Reads of tweets."""
 
     def visible_to(self, user: Viewer) -> Self:
-        """Return what a person may see: besides, one's own; staff see everything."""
-        if not isinstance(user, User):
-            return self.published()
-        return self.all() if user.is_staff else self.filter(_shown() | Q(user=user))
+        """Return what a person may see."""
+        return self.filter(seen_by(user, _shown()))
 
 
 class PlaylistQuerySet(models.QuerySet[Any]):
     """Reads of playlists."""
 
     def visible_to(self, user: Viewer) -> Self:
-        """Return the playlists of people whose channel a person may see, and one's own."""
-        if not isinstance(user, User):
-            return self.filter(in_good_standing("user__"))
-        return (
-            self.all() if user.is_staff else self.filter(in_good_standing("user__") | Q(user=user))
-        )
+        """Return what a person may see."""
+        return self.filter(seen_by(user, in_good_standing("user__")))
 
     def locked(self) -> Self:
         """Lock the rows for a change that leaves their keys alone."""

@@ -21,6 +21,18 @@ def in_good_standing(prefix: str = "") -> Q:
     )
 
 
+def seen_by(viewer: models.Model | AnonymousUser, public: Q, owner: str = "user") -> Q:
+    """Return the condition under which a person may see a thing.
+
+    ``public`` is when everyone may; besides, everyone sees what is their own, and staff see
+    everything. ``owner`` leads from the thing to whose it is.
+    """
+    if isinstance(viewer, AnonymousUser):
+        return public
+    # An empty condition holds for every row.
+    return Q() if getattr(viewer, "is_staff", False) else public | Q(**{owner: viewer.pk})
+
+
 class UserQuerySet(models.QuerySet[Any]):
     """Reads of people."""
 
@@ -29,8 +41,8 @@ class UserQuerySet(models.QuerySet[Any]):
         return self.filter(in_good_standing())
 
     def visible_to(self, user: models.Model | AnonymousUser) -> Self:
-        """Return those whose channel this person may see: staff see everyone's."""
-        return self.all() if getattr(user, "is_staff", False) else self.channels()
+        """Return those whose channel this person may see."""
+        return self.filter(seen_by(user, in_good_standing(), "pk"))
 
     def locked(self) -> Self:
         """Lock the rows for a change that leaves their keys alone.

@@ -10,7 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Left, Lower, Upper
 
 from users.models import User
-from users.querysets import in_good_standing
+from users.querysets import in_good_standing, seen_by
 from viztube.api.errors import not_found
 from viztube.api.querysets import CountOf, rows_behind, whether
 
@@ -45,10 +45,7 @@ def public_video(prefix: str = "") -> Q:
 
 def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
     """Return the condition under which a person may see a video."""
-    if not isinstance(user, User):
-        return public_video(prefix)
-    # An empty condition holds for every row.
-    return Q() if user.is_staff else public_video(prefix) | Q(**{f"{prefix}user": user})
+    return seen_by(user, public_video(prefix), f"{prefix}user")
 
 
 def _words(text: str) -> SearchQuery:
@@ -64,7 +61,7 @@ class VideoQuerySet(models.QuerySet[Any]):
         return self.filter(public_video())
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Return what this person may see: besides, one's own; staff see everything."""
+        """Return what this person may see."""
         return self.filter(visible_video(user))
 
     def misplaced(self) -> Self:
