@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Length
+from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from social.querysets import CommentQuerySet, PlaylistQuerySet, TweetQuerySet
@@ -39,8 +39,9 @@ class Comment(models.Model):
         Video, on_delete=models.CASCADE, related_name="comments", db_index=False
     )
     content = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    # From the database, so that both are the same until somebody edits.
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
     removed_at = models.DateTimeField(null=True, blank=True, help_text="Taken down by staff.")
 
     objects = CommentQuerySet.as_manager()
@@ -64,8 +65,9 @@ class Tweet(models.Model):
     # The index on (user, created_at, id) serves the foreign key too.
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tweets", db_index=False)
     content = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    # From the database, so that both are the same until somebody edits.
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
     removed_at = models.DateTimeField(null=True, blank=True, help_text="Taken down by staff.")
 
     objects = TweetQuerySet.as_manager()
@@ -170,8 +172,9 @@ class Playlist(models.Model):
     )
     name = models.TextField()
     description = models.TextField(blank=True, default="")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    # From the database, so that both are the same until somebody edits.
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = PlaylistQuerySet.as_manager()
 

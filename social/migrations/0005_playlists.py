@@ -2,6 +2,7 @@
 
 import django.db.models.constraints
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import viztube.api.ids
 from django.conf import settings
 from django.db import migrations, models
@@ -29,8 +30,18 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.TextField()),
                 ("description", models.TextField(blank=True, default="")),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
                 (
                     "user",
                     models.ForeignKey(
