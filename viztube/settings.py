@@ -259,7 +259,8 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "VizTube",
     "DESCRIPTION": (
-        "Video sharing: accounts, uploads, playback.\n\n"
+        "Video sharing: accounts, uploads, playback, likes, comments, subscriptions, playlists "
+        "and tweets.\n\n"
         "Log in to get an access token (15 minutes) and a refresh token (7 days), in HttpOnly "
         "cookies and in the body. Send the access token as a cookie or as `Authorization: Bearer`; "
         "the header wins. When an answer has the code `token_expired`, exchange the refresh token "

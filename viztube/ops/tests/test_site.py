@@ -261,8 +261,10 @@ def test_what_the_readme_says_to_try_works(site: RunningSite, tmp_path: Path) ->
     )
 
     answers = [json.loads(text) for text in re.split(r"(?<=\})(?=\{\"statusCode\")", ran.stdout)]
-    assert [answer["statusCode"] for answer in answers] == [201, 200, 201, 200]
+    assert [answer["statusCode"] for answer in answers] == [201, 200, 201, 200, 200, 201]
     assert answers[3]["data"]["docs"][0]["title"] == "My first video"
+    assert answers[4]["data"] == {"liked": True}
+    assert answers[5]["data"]["videoId"] == answers[2]["data"]["video"]["id"]
 
 
 def test_the_demo_login_it_prints_opens_the_admin(site: RunningSite) -> None:
