@@ -34,12 +34,11 @@ def update_video(
             # After a crash the files may be in either folder; a row has no place for a third.
             with suppress(FolderMissing, OSError):
                 finish_move(video=row)
+            had_folder = row.has_folder
             for field, value in changes.items():
                 setattr(row, field, value)
             _require_file(row)
             if poster is not None:
-                if not row.has_folder:
-                    media().make(row.stored_folder)
                 if row.thumbnail_file and "/" not in row.thumbnail_file:
                     remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
                 row.thumbnail_file, row.thumbnail_public_id = poster.name, ""
@@ -48,6 +47,8 @@ def update_video(
             row.save()
             if poster is not None:
                 # Last, so that a row that cannot be saved leaves no picture behind.
+                if not had_folder:
+                    media().make(row.stored_folder)
                 media().add(row.stored_folder, poster)
                 poster.parent.rmdir()
     return row
