@@ -11,6 +11,8 @@ from viztube.api.responses import ok
 class VideoPagination(PagePagination):
     """``data`` is an object: the rows in ``docs``, the page's numbers beside them."""
 
+    beside_data = False
+
     def get_paginated_response(self, data: Any) -> Response:
         """Return the answer with the rows as ``docs``."""
         return ok({"docs": data, **self.get_pagination()}, "Videos found.")

@@ -43,6 +43,8 @@ class PagePagination(BasePagination):
     """``?page&limit`` or ``?cursor&limit``; answers an array with a ``pagination`` beside it."""
 
     default_limit = 10
+    # Whether the page's numbers are beside ``data`` and not within it.
+    beside_data = True
 
     # A sequence has no order to seek by.
     def paginate_queryset(  # type: ignore[override]

@@ -108,7 +108,8 @@ class EnvelopeSchema(AutoSchema):
             "success": {"const": True},
         }
         required = list(properties)
-        if self._is_list_view() and self._is_array(data):
+        paginator = getattr(self.view, "pagination_class", None)
+        if self._is_list_view() and getattr(paginator, "beside_data", False):
             properties["pagination"] = self._component("Pagination", PAGINATION_SCHEMA)
             required.append("pagination")
         return {"type": "object", "required": required, "properties": properties}
@@ -116,12 +117,6 @@ class EnvelopeSchema(AutoSchema):
     def get_paginated_name(self, serializer_name: str) -> str:
         """Keep lists of one thing but of different shapes apart."""
         return f"{serializer_name}In{self.view.pagination_class.__name__}"  # type: ignore[attr-defined]
-
-    def _is_array(self, schema: dict[str, Any]) -> bool:
-        name = schema.get("$ref", "").rpartition("/")[2]
-        if name:
-            schema = self.registry[name, ResolvedComponent.SCHEMA].schema
-        return bool(schema.get("type") == "array")
 
     def _error_statuses(self) -> list[str]:
         statuses = {"400", "404", "429", "500", "503"}
