@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/v2/", include("users.urls")),
     path("api/v2/", include("videos.urls")),
     path("api/v2/", include("social.urls")),
+    path("api/v2/", include("dashboard.urls")),
 ]
 
 if settings.SERVE_MEDIA:

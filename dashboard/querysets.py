@@ -1,0 +1,81 @@
+"""Reads of what a person's own channel has: totals, videos, activity over time."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.db.models import Count, DateField, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce, Trunc
+
+from dashboard.periods import next_start
+from social.models import Comment, Like, Subscription
+from users.models import User
+from videos.models import DailyViews, Video, ViewEvent
+from videos.querysets import VideoQuerySet
+from viztube.api.querysets import CountOf, rows_behind
+
+
+def totals_of(owner: User) -> QuerySet[User, Any]:
+    """Return the one row of a channel's totals.
+
+    One statement, so that a view which is being folded meanwhile counts once.
+    """
+    videos = rows_behind(User, "videos")
+    folded = videos.order_by().values("user").annotate(total=Sum("views")).values("total")
+    pending = ViewEvent.objects.filter(video__user=OuterRef("pk"))
+    people: QuerySet[User] = User.objects.filter(pk=owner.pk)
+    return people.values(
+        total_views=Coalesce(Subquery(folded), 0) + CountOf(pending),
+        total_subscribers=CountOf(rows_behind(User, "subscribers")),
+        total_videos=CountOf(videos),
+        total_likes=CountOf(Like.objects.filter(video__user=OuterRef("pk"))),
+    )
+
+
+def videos_of(owner: User) -> VideoQuerySet:
+    """Return a person's own videos with their counts, hidden ones too, the newest in front."""
+    videos: VideoQuerySet = Video.objects.filter(user=owner)
+    return videos.with_details(owner).sorted_by("createdAt", descending=True)
+
+
+def activity_of(owner: User, *, starts: list[date], interval: str) -> list[dict[str, Any]]:
+    """Return what happened on a channel, one point a period.
+
+    ``starts`` are the first days of periods in a row. A point is ``{date, views, subscribers,
+    likes, comments}``, zeros included. One statement, so that a view which is being folded
+    meanwhile counts once.
+    """
+    first, past = starts[0], next_start(starts[-1], interval)
+
+    def counted(
+        column: str, rows: QuerySet[Any], when: str, number: Combinable
+    ) -> QuerySet[Any, Any]:
+        """Return (column, first day of the period, number of rows in it)."""
+        bounds: tuple[date, date] = first, past
+        if when != "day":
+            bounds = _midnight(first), _midnight(past)
+        start = Trunc(when, interval, output_field=DateField(), tzinfo=UTC)
+        rows = rows.filter(**{f"{when}__gte": bounds[0], f"{when}__lt": bounds[1]})
+        # Cast: truncated dates and times are of different types, and a union has one.
+        periods = rows.order_by().values(start=Cast(start, DateField()))
+        periods = periods.annotate(column=Value(column), number=number)
+        return periods.values_list("column", "start", "number")
+
+    subscriptions = Subscription.objects.filter(channel=owner)
+    own: dict[str, Any] = {"video__user": owner}
+    rows = counted("views", DailyViews.objects.filter(**own), "day", Sum("views")).union(
+        counted("views", ViewEvent.objects.filter(**own), "viewed_at", Count("pk")),
+        counted("subscribers", subscriptions, "created_at", Count("pk")),
+        counted("likes", Like.objects.filter(**own), "created_at", Count("pk")),
+        counted("comments", Comment.objects.published().filter(**own), "created_at", Count("pk")),
+        all=True,
+    )
+    nothing = {"views": 0, "subscribers": 0, "likes": 0, "comments": 0}
+    points: dict[date, dict[str, Any]] = {start: {"date": start, **nothing} for start in starts}
+    for column, start, number in rows:
+        points[start][column] += number
+    return list(points.values())
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,49 @@
+"""A person's own channel in figures: ``/api/v2/dashboard``."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dashboard.pagination import OwnVideosPagination
+from dashboard.querysets import activity_of, totals_of, videos_of
+from dashboard.serializers import (
+    AnalyticsSerializer,
+    OwnVideoSerializer,
+    PeriodsSerializer,
+    StatsSerializer,
+)
+from users.callers import caller
+from viztube.api.responses import ok
+from viztube.api.viewsets import ApiViewSet
+
+
+class DashboardViewSet(ApiViewSet):
+    """What the caller's own channel has; nobody else's can be asked for."""
+
+    filter_backends = ()
+    pagination_class = OwnVideosPagination
+
+    @extend_schema(responses={200: StatsSerializer})
+    @action(detail=False)
+    def stats(self, request: Request) -> Response:
+        """Return the totals of one's channel."""
+        totals = get_object_or_404(totals_of(caller(request)))
+        return ok(StatsSerializer(totals).data, "Your channel's totals.")
+
+    @extend_schema(responses={200: OwnVideoSerializer(many=True)})
+    @action(detail=False)
+    def videos(self, request: Request) -> Response:
+        """List one's own videos, hidden ones too, the newest first."""
+        page = self.paginate_queryset(videos_of(caller(request))) or []
+        return self.get_paginated_response(OwnVideoSerializer(page, many=True).data)
+
+    @extend_schema(parameters=[PeriodsSerializer], responses={200: AnalyticsSerializer})
+    @action(detail=False)
+    def analytics(self, request: Request) -> Response:
+        """Return what happened on one's channel by day, week or month."""
+        query = PeriodsSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        points = activity_of(caller(request), **query.validated_data)
+        return ok(AnalyticsSerializer({"points": points}).data, "Your channel's activity.")
