@@ -45,29 +45,24 @@ def activity_of(owner: User, *, starts: list[date], interval: str) -> list[dict[
     likes, comments}``, zeros included. One statement, so that a view which is being folded
     meanwhile counts once.
     """
-    first, past = starts[0], next_start(starts[-1], interval)
+    days = starts[0], next_start(starts[-1], interval)
+    times = tuple(datetime.combine(day, time(), UTC) for day in days)
 
-    def counted(
-        column: str, rows: QuerySet[Any], when: str, number: Combinable
-    ) -> QuerySet[Any, Any]:
-        """Return (column, first day of the period, number of rows in it)."""
-        bounds: tuple[date, date] = first, past
-        if when != "day":
-            bounds = _midnight(first), _midnight(past)
+    def counted(column: str, rows: Any, when: str, number: Combinable | None = None) -> Any:
+        """Return (column, first day of a period, how many rows that has) of the periods' rows."""
+        since, until = days if when == "day" else times
+        rows = rows.filter(**{f"{when}__gte": since, f"{when}__lt": until}).order_by()
         start = Trunc(when, interval, output_field=DateField(), tzinfo=UTC)
-        rows = rows.filter(**{f"{when}__gte": bounds[0], f"{when}__lt": bounds[1]})
-        # Cast: truncated dates and times are of different types, and a union has one.
-        periods = rows.order_by().values(start=Cast(start, DateField()))
-        periods = periods.annotate(column=Value(column), number=number)
-        return periods.values_list("column", "start", "number")
+        # Cast: truncated dates and truncated times are of different types, a union's are of one.
+        rows = rows.values(column=Value(column), start=Cast(start, DateField()))
+        return rows.annotate(number=number or Count("pk")).values_list("column", "start", "number")
 
-    subscriptions = Subscription.objects.filter(channel=owner)
     own: dict[str, Any] = {"video__user": owner}
     rows = counted("views", DailyViews.objects.filter(**own), "day", Sum("views")).union(
-        counted("views", ViewEvent.objects.filter(**own), "viewed_at", Count("pk")),
-        counted("subscribers", subscriptions, "created_at", Count("pk")),
-        counted("likes", Like.objects.filter(**own), "created_at", Count("pk")),
-        counted("comments", Comment.objects.published().filter(**own), "created_at", Count("pk")),
+        counted("views", ViewEvent.objects.filter(**own), "viewed_at"),
+        counted("subscribers", Subscription.objects.filter(channel=owner), "created_at"),
+        counted("likes", Like.objects.filter(**own), "created_at"),
+        counted("comments", Comment.objects.published().filter(**own), "created_at"),
         all=True,
     )
     nothing = {"views": 0, "subscribers": 0, "likes": 0, "comments": 0}
@@ -75,7 +70,3 @@ def activity_of(owner: User, *, starts: list[date], interval: str) -> list[dict[
     for column, start, number in rows:
         points[start][column] += number
     return list(points.values())
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -78,12 +78,13 @@ class PeriodsSerializer(Serializer):
 
     from_ = DayField(
         required=False,
-        help_text=f"The first day (UTC). Default {DEFAULT_DAYS} days up to `to`. "
+        help_text=f"The first day (UTC, 1970 to 2999). Default {DEFAULT_DAYS} days up to `to`. "
         "It is moved to the start of its period.",
     )
     to = DayField(
         required=False,
-        help_text="The last day (UTC). Default today. It is moved to the end of its period.",
+        help_text="The last day (UTC, 1970 to 2999). Default today. "
+        "It is moved to the end of its period.",
     )
     interval = serializers.ChoiceField(
         choices=list(INTERVALS),
