@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import Any
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -18,7 +17,7 @@ from viztube.api.serializers import Serializer
 DEFAULT_DAYS = 30
 MOST_POINTS = 1000
 # Further than anybody has statistics, and far from where the calendar of Python ends.
-EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+YEARS = range(1970, 3000)
 
 
 class StatsSerializer(Serializer):
@@ -62,14 +61,18 @@ class AnalyticsSerializer(Serializer):
 class DayField(serializers.DateField):
     """A day of the years 1970 to 2999, written as ``2026-01-31`` and in no other way."""
 
-    default_error_messages = {"invalid": "must be a date like 2026-01-31"}
-    default_validators = [MinValueValidator(EARLIEST), MaxValueValidator(LATEST)]
+    default_error_messages = {
+        "invalid": "must be a date like 2026-01-31",
+        "years": f"must be in the years {YEARS.start} to {YEARS[-1]}",
+    }
 
     def to_internal_value(self, value: Any) -> date:
         """Return the day."""
-        day = super().to_internal_value(value)
+        day: date = super().to_internal_value(value)
         if day.isoformat() != value:
             self.fail("invalid")
+        if day.year not in YEARS:
+            self.fail("years")
         return day
 
 
@@ -90,6 +93,7 @@ class PeriodsSerializer(Serializer):
         choices=list(INTERVALS),
         required=False,
         allow_blank=True,
+        error_messages={"invalid_choice": f"must be one of {', '.join(INTERVALS)}"},
         help_text=f"Default day. At most {MOST_POINTS:,} periods; weeks start on Monday.",
     )
 
