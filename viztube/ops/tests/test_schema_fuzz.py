@@ -17,10 +17,10 @@ from schemathesis.checks import negative_data_rejection, positive_data_acceptanc
 from viztube.ops.tests.stage import CALLERS, Stage, application
 
 # Fields whose refusal is part of the contract although no schema can say when, by status: cursors
-# are ours alone to make, relevance needs a query, passwords are compared with lists, the account
-# and the old one; and files are judged by their content.
+# are ours alone to make, relevance needs a query, days are compared with each other, passwords with
+# lists, the account and the old one; and files are judged by their content.
 BEYOND_SCHEMA = {
-    400: {"cursor", "sortBy", "password", "newPassword", "oldPassword"},
+    400: {"cursor", "sortBy", "from", "to", "password", "newPassword", "oldPassword"},
     415: {"avatar", "coverImage", "thumbnail", "videoFile"},
 }
 
