@@ -53,7 +53,8 @@ def activity_of(owner: User, *, starts: list[date], interval: str) -> list[dict[
         since, until = days if when == "day" else times
         rows = rows.filter(**{f"{when}__gte": since, f"{when}__lt": until}).order_by()
         start = Trunc(when, interval, output_field=DateField())
-        # Cast: truncated dates and truncated times are of different types, a union's are of one.
+        # In the current time zone, which is UTC. Cast, because truncated dates and truncated times
+        # are of different types, and a union's are of one.
         rows = rows.values(column=Value(column), start=Cast(start, DateField()))
         return rows.annotate(number=number or Count("pk")).values_list("column", "start", "number")
 

@@ -109,5 +109,5 @@ class PeriodsSerializer(Serializer):
             raise FieldError("from", "must not be after `to`, which is today unless it is given")
         starts = list(islice(starts_between(first, last, interval), MOST_POINTS + 1))
         if len(starts) > MOST_POINTS:
-            raise FieldError("from", f"is more than {MOST_POINTS:,} {interval}s before the end")
+            raise FieldError("from", f"is too early: at most {MOST_POINTS:,} {interval}s at once")
         return {"interval": interval, "starts": starts}

@@ -51,14 +51,14 @@ def test_a_row_is_the_video_with_its_counts(user_client: Client, user: User) -> 
 
 
 def test_hidden_videos_are_there_and_the_newest_come_first(user_client: Client, user: User) -> None:
+    states: dict[str, dict[str, Any]] = {
+        "2026-01-02": {},
+        "2026-01-04": {"is_published": False},
+        "2026-01-03": {"removed_at": timezone.now()},
+        "2026-01-01": {"is_published": False, "removed_at": timezone.now()},
+    }
     videos = [
-        dated(VideoFactory.create(user=user, **fields), moment)
-        for moment, fields in {
-            "2026-01-02": {},
-            "2026-01-04": {"is_published": False},
-            "2026-01-03": {"removed_at": timezone.now()},
-            "2026-01-01": {"is_published": False, "removed_at": timezone.now()},
-        }.items()
+        dated(VideoFactory.create(user=user, **fields), moment) for moment, fields in states.items()
     ]
     data = user_client.get("dashboard/videos").data
 
