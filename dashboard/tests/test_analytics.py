@@ -90,6 +90,16 @@ def test_folding_views_changes_nothing(user_client: Client, video: Video, interv
     assert sum(row["views"] for row in before.values()) == 6
 
 
+def test_a_day_is_the_sum_of_what_is_folded_and_what_is_not(
+    user_client: Client, video: Video
+) -> None:
+    seen(video, "2026-01-10")
+    fold_views()
+    seen(video, "2026-01-10")
+
+    assert january(user_client)["views"] == 2
+
+
 def test_hidden_videos_count(user_client: Client, user: User) -> None:
     for fields in ({"is_published": False}, {"removed_at": timezone.now()}):
         video = VideoFactory.create(user=user, **fields)
