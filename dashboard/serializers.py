@@ -92,6 +92,7 @@ class PeriodsSerializer(Serializer):
     interval = serializers.ChoiceField(
         choices=list(INTERVALS),
         required=False,
+        # For the documentation: a blank one counts as not given anyway.
         allow_blank=True,
         error_messages={"invalid_choice": f"must be one of {', '.join(INTERVALS)}"},
         help_text=f"Default day. At most {MOST_POINTS:,} periods; weeks start on Monday.",
