@@ -12,13 +12,23 @@ from uuid import UUID
 from zlib import crc32
 
 from django.conf import settings
+from django.utils import timezone
 from schemathesis import Case
 from schemathesis.transport.serialization import Binary
 
+from social.tests.factories import (
+    CommentFactory,
+    LikeFactory,
+    PlaylistFactory,
+    PlaylistVideoFactory,
+    SubscriptionFactory,
+    TweetFactory,
+)
 from users.devices import Device
 from users.models import User
 from users.services.sessions import open_session
 from users.tests.factories import PASSWORD, UserFactory
+from videos.models import WatchHistory
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
 from viztube.media.tests.fixtures import picture
@@ -26,7 +36,19 @@ from viztube.wsgi import application as wsgi_application
 
 CALLERS = ("signed_out", "person", "staff")
 NEW_PASSWORD = "violet lamp climbs 42 stairs"
-
+# What an id in an address is of, by the words before it: a video elsewhere.
+KINDS = {
+    "comments/c": "comment",
+    "likes/c": "comment",
+    "likes/t": "tweet",
+    "likes/toggle/c": "comment",
+    "likes/toggle/t": "tweet",
+    "playlist": "playlist",
+    "subscriptions/c": "other",
+    "subscriptions/u": "user",
+    "tweets": "tweet",
+    "user/sessions": "session",
+}
 
 # The line break that ends a part without content, which werkzeug leaves out: Django takes such a
 # part for none, and with it a blank text or an empty file.
@@ -59,7 +81,7 @@ def small_picture() -> Binary:
 
 
 class Stage:
-    """People, their videos and sessions, and one of them or nobody calling."""
+    """People, what they made, and one of them or nobody calling."""
 
     def __init__(self) -> None:
         self.statuses: set[int] = set()
@@ -78,8 +100,8 @@ class Stage:
         allowed = copy.meta is not None and copy.meta.generation.mode.is_positive
         body: Any = copy.body if isinstance(copy.body, dict) else {}
         # Chosen by what the request says, so that a run is the same every time.
-        choice = crc32(f"{copy.media_type} {copy.query} {body}".encode())
-        self._place_ids(copy, choice)
+        choice = crc32(f"{copy.media_type} {copy.path_parameters} {copy.query} {body}".encode())
+        self._place_ids(copy, choice, allowed)
         if allowed and body and choice % 4:
             self._fill_in(copy.operation.label, body)
         if caller == "signed_out":
@@ -103,20 +125,50 @@ class Stage:
         self.caller, self.operation = caller, operation
         self.person: User = UserFactory.create(username="owner", is_staff=caller == "staff")
         self.tokens = open_session(user=self.person, device=Device("pytest"))
-        session = self.person.sessions.get()
-        videos = [
+        others = UserFactory.create_batch(2, password=None)
+        self.videos = [
             VideoFactory.create(user=self.person, files=True),
             VideoFactory.create(user=self.person, is_published=False, files=True),
-            VideoFactory.create(files=True),
+            VideoFactory.create(user=others[0], files=True),
         ]
-        of_videos = [str(one.pk) for one in (videos[0], *videos)]
-        things = {"videos": of_videos, "user": [str(session.pk)]}
-        self.ids = things.get(operation.tags[0], [*of_videos, str(self.person.pk)])
+        own = {"user": self.person, "video": self.videos[0]}
+        comments = [
+            CommentFactory.create(**own),
+            CommentFactory.create(user=self.person, video=self.videos[2]),
+            CommentFactory.create(user=others[0], video=self.videos[0]),
+            CommentFactory.create(user=others[1], video=self.videos[2]),
+        ]
+        tweets = [TweetFactory.create(user=one) for one in (self.person, self.person, others[0])]
+        playlists = [PlaylistFactory.create(user=one) for one in (self.person, *others)]
+        for playlist in playlists[:2]:
+            for video in self.videos:
+                PlaylistVideoFactory.create(playlist=playlist, video=video)
+        for one in (self.person, others[0]):
+            LikeFactory.create(user=one, video=self.videos[2])
+            LikeFactory.create(user=one, comment=comments[0])
+            LikeFactory.create(user=one, tweet=tweets[0])
+            SubscriptionFactory.create(subscriber=one, channel=others[1])
+        SubscriptionFactory.create(subscriber=others[1], channel=self.person)
+        WatchHistory.objects.create(**own, watched_at=timezone.now())
+        things: dict[str, list[Any]] = {
+            "video": [self.videos[0], *self.videos],
+            "comment": comments,
+            "tweet": tweets,
+            "playlist": [playlists[0], *playlists],
+            "user": [self.person, *others],
+            "other": others,
+            "session": [self.person.sessions.get()],
+        }
+        self.names = {kind: [str(one.pk) for one in some] for kind, some in things.items()}
+        self.names["username"] = [one.username for one in things["user"]]
 
-    def _place_ids(self, case: Case[Any], choice: int) -> None:
+    def _place_ids(self, case: Case[Any], choice: int, allowed: bool) -> None:
+        before = case.operation.path.removeprefix("/api/v2/").partition("/{")[0]
         for name, value in case.path_parameters.items():
-            if choice % 8 and is_uuid(value):
-                case.path_parameters[name] = self.ids[choice // 8 % len(self.ids)]
+            own = KINDS.get(before, "video") if name == "id" else name.removesuffix("_id")
+            # Any text may be a user name, so that nothing tells a forbidden one from the others.
+            if choice % 8 and (allowed if own == "username" else is_uuid(value)):
+                case.path_parameters[name] = self.names[own][choice // 8 % len(self.names[own])]
 
     def _fill_in(self, label: str, body: dict[str, Any]) -> None:
         for name, value in body.items():
@@ -131,6 +183,8 @@ class Stage:
                 body.update(password=NEW_PASSWORD)
             case "change-password":
                 body.update(oldPassword=PASSWORD, newPassword=NEW_PASSWORD)
+            case "order":
+                body.update(videoIds=[str(video.pk) for video in reversed(self.videos)])
 
 
 def copy_of(case: Case[Any]) -> Case[Any]:

@@ -18,9 +18,13 @@ from viztube.ops.tests.stage import CALLERS, Stage, application
 
 # Fields whose refusal is part of the contract although no schema can say when, by status: cursors
 # are ours alone to make, relevance needs a query, days are compared with each other, passwords with
-# lists, the account and the old one; and files are judged by their content.
+# lists, the account and the old one, a playlist's order with its videos; and files are judged by
+# their content.
 BEYOND_SCHEMA = {
-    400: {"cursor", "sortBy", "from", "to", "password", "newPassword", "oldPassword"},
+    400: {
+        *("cursor", "sortBy", "from", "to", "videoIds"),
+        *("password", "newPassword", "oldPassword"),
+    },
     415: {"avatar", "coverImage", "thumbnail", "videoFile"},
 }
 
