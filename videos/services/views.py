@@ -39,16 +39,18 @@ def record_view(*, video: Video, user: User | AnonymousUser) -> None:
     """Count one view and put the video into the viewer's history.
 
     Raises IntegrityError (answered 404) when the video is deleted at the same moment.
+
+    Two transactions: at the end of one, a new view waits for who is deleting its video, and who
+    deletes it waits for whoever has an entry of its history locked.
     """
-    with transaction.atomic():
-        ViewEvent.objects.create(video=video)
-        if isinstance(user, User):
-            WatchHistory.objects.bulk_create(
-                [WatchHistory(user=user, video=video, watched_at=timezone.now())],
-                update_conflicts=True,
-                unique_fields=["user", "video"],
-                update_fields=["watched_at"],
-            )
+    ViewEvent.objects.create(video=video)
+    if isinstance(user, User):
+        WatchHistory.objects.bulk_create(
+            [WatchHistory(user=user, video=video, watched_at=timezone.now())],
+            update_conflicts=True,
+            unique_fields=["user", "video"],
+            update_fields=["watched_at"],
+        )
 
 
 def fold_views() -> int:

@@ -19,7 +19,7 @@ from videos.services.standing import follow_standing
 from videos.services.videos import delete_video
 from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
-from viztube.api.tests.threads import at_once
+from viztube.api.tests.threads import Started, at_once
 from viztube.media.backends import LocalBackend
 from viztube.media.paths import new_folder
 
@@ -146,6 +146,22 @@ def test_a_view_of_a_video_that_is_deleted_meanwhile_is_404(
         answer = client.get(f"videos/{video.pk}")
         assert (answer.status, answer.code) == (404, "not_found")
     assert not ViewEvent.objects.exists()
+    assert not WatchHistory.objects.exists()
+
+
+def test_a_deletion_and_who_watches_again_do_not_wait_for_each_other(
+    user_client: Client,
+) -> None:
+    video = VideoFactory.create()
+    user_client.get(f"videos/{video.pk}")
+    with transaction.atomic():
+        Video.objects.locked().get()
+        again = Started(lambda: user_client.get(f"videos/{video.pk}"))
+        # Whoever watches has come as far as they can, and must not have locked their history.
+        assert again.waits()
+        delete_video(video=video)
+
+    assert [(answer.status, answer.code) for answer in again.results()] == [(404, "not_found")]
     assert not WatchHistory.objects.exists()
 
 
