@@ -200,15 +200,12 @@ def test_two_places_can_be_swapped_step_by_step(entries: list[PlaylistVideo]) ->
 
 @pytest.mark.django_db(transaction=True)
 def test_a_place_taken_twice_is_refused_at_the_commit(entries: list[PlaylistVideo]) -> None:
-    done = False
-    with (
-        pytest.raises(IntegrityError, match='"social_playlistvideo_position_unique"'),
-        transaction.atomic(),
-    ):
-        move(entries[0], 1)
-        done = True
+    block = transaction.atomic()
+    block.__enter__()
+    move(entries[0], 1)
+    with pytest.raises(IntegrityError, match='"social_playlistvideo_position_unique"'):
+        block.__exit__(None, None, None)
 
-    assert done
     assert list(PlaylistVideo.objects.order_by("position")) == entries
 
 
