@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
 from social.services import changes, likes, turns
@@ -201,6 +201,39 @@ class TestALikeOfWhatIsDeleted:
             assert {answer.status for answer in answers} <= {200, 404}
             assert sorted((answers[2].status, answers[5].status)) == [200, 404]
         assert not Like.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("letter", "path", "table"),
+    [
+        ("v", "videos", "videos_video"),
+        ("c", "videos", "social_comment"),
+        ("c", "comments/c", "social_comment"),
+        ("t", "tweets", "social_tweet"),
+    ],
+)
+def test_no_like_comes_in_between_the_likes_and_what_they_are_of(
+    user_client: Client, user: User, letter: str, path: str, table: str
+) -> None:
+    video = VideoFactory.create(user=user)
+    comment = CommentFactory.create(user=user, video=video)
+    tweet = TweetFactory.create(user=user)
+    liked = {"v": video, "c": comment, "t": tweet}[letter]
+    deleted = {"videos": video, "comments/c": comment, "tweets": tweet}[path]
+    late: list[Started[Answer]] = []
+
+    def like_first(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith(f'DELETE FROM "{table}"') and not late:
+            late.append(Started(lambda: user_client.put(f"likes/{letter}/{liked.pk}")))
+            assert late[0].waits()
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(like_first):
+        answer = user_client.delete(f"{path}/{deleted.pk}")
+
+    assert answer.status == 200
+    assert [(one.status, one.code) for one in late[0].results()] == [(404, "not_found")]
+    assert not Like.objects.exists()
 
 
 def test_a_comment_under_a_video_that_is_deleted_waits_and_finds_nothing(
