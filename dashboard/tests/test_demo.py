@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client as DjangoClient
 
 from dashboard.services import demo
+from dashboard.services.clips import generate_clip
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.models import Video
@@ -93,16 +94,15 @@ def test_a_demo_that_fails_half_way_is_made_anew_the_next_time(
 ) -> None:
     small = ("testsrc2=size=64x48:rate=5", 440)
     monkeypatch.setattr(demo, "VIDEOS", (("One", "", *small), ("Two", "", *small)))
-    generate = demo._generate
     calls = []
 
-    def fail_at_the_second(*args: Any) -> None:
+    def fail_at_the_second(*args: Any, **kwargs: Any) -> None:
         calls.append(args)
         if len(calls) == 2:
             raise CommandFailed("ffmpeg", "timed out")
-        generate(*args)
+        generate_clip(*args, **kwargs)
 
-    monkeypatch.setattr(demo, "_generate", fail_at_the_second)
+    monkeypatch.setattr("dashboard.services.demo.generate_clip", fail_at_the_second)
     with pytest.raises(CommandFailed):
         call_command("create_demo")
     assert not User.objects.exists()
