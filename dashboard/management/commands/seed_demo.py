@@ -18,8 +18,8 @@ class Command(BaseCommand):
 
     help = (
         "Fill the database with made-up people, videos that play, and what people do with them. "
-        "The same arguments give the same rows. Refuses where seeded users are already and, without "
-        "--force, where DEBUG is off. All or nothing: a run that fails leaves nothing behind."
+        "The same arguments give the same rows. Refuses where seeded users are already and, unless "
+        "forced, where DEBUG is off. All or nothing: a run that fails leaves nothing behind."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
