@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
-PLAYLIST_LENGTH = 500  # videos
+from social.services.playlists import PLAYLIST_VIDEOS
 
 
 class SeedingRefused(Exception):
@@ -41,8 +41,8 @@ class Amounts:
                 "each user can subscribe once to each other one",
             ),
             "playlist_videos": (
-                self.playlists * min(PLAYLIST_LENGTH, self.videos),
-                f"a playlist holds each video once and {PLAYLIST_LENGTH} at most",
+                self.playlists * min(PLAYLIST_VIDEOS, self.videos),
+                f"a playlist holds each video once and {PLAYLIST_VIDEOS} at most",
             ),
         }
         for column in fields(self):

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from dashboard.services.seeding import texts
-from dashboard.services.seeding.amounts import PLAYLIST_LENGTH, Amounts
+from dashboard.services.seeding.amounts import Amounts
 from dashboard.services.seeding.clips import FACE_NAME, POSTER_NAME, VIDEO_NAME, Clip
 from dashboard.services.seeding.spread import SKEW, Popularity, shares
 from dashboard.services.seeding.timeline import END, MIDDLE, START, Timeline, uuid7_at
+from social.services.playlists import PLAYLIST_VIDEOS
 from viztube.media.paths import HIDDEN, PUBLISHED
 
 EMAIL_DOMAIN = "viztube.example"
@@ -147,7 +148,7 @@ class Content:
         """Yield the places of videos in playlists."""
         random = self._random("playlist videos")
         lists, videos = self.amounts.playlists, self.amounts.videos
-        most = min(PLAYLIST_LENGTH, videos)
+        most = min(PLAYLIST_VIDEOS, videos)
         divided = shares(self.amounts.playlist_videos, places=lists, most=most)
         for number, share in enumerate(divided):
             playlist, time = self.lists.id(number), self.lists.time(number)

@@ -1,0 +1,230 @@
+"""Every list stays fast with a hundred thousand videos: PostgreSQL answers it from indexes.
+
+The data is that of ``seed_demo``, and besides one person and one video with more rows in every list
+than a page a thousand pages in is away.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from dashboard.services.seeding import clips
+from social.models import Playlist
+from users.models import User
+from users.tests.queries import captured_queries
+from videos.models import Video
+from viztube.api.tests.fixtures import Client, openapi
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+
+BIG = 50_000  # rows
+MANY = 10_500  # rows in each list of the one person
+LIMIT = 10
+PAGE = 1000
+
+# What gives one person and one video many rows in every list.
+CROWD = """
+CREATE TEMPORARY TABLE people AS
+    SELECT id, row_number() OVER (ORDER BY id) AS number FROM users_user WHERE id <> %(person)s;
+CREATE TEMPORARY TABLE some_videos AS
+    SELECT id FROM videos_video WHERE is_published ORDER BY md5(id::text) LIMIT %(many)s;
+UPDATE videos_video SET user_id = %(person)s WHERE id IN (
+    SELECT id FROM videos_video WHERE is_published ORDER BY md5(folder) LIMIT %(many)s
+);
+INSERT INTO social_like (id, user_id, video_id, created_at)
+    SELECT uuidv7(), %(person)s, id, now() - random() * interval '300 days' FROM some_videos
+    ON CONFLICT DO NOTHING;
+INSERT INTO videos_watchhistory (id, user_id, video_id, watched_at)
+    SELECT uuidv7(), %(person)s, id, now() - random() * interval '300 days' FROM some_videos
+    ON CONFLICT DO NOTHING;
+INSERT INTO social_subscription (id, subscriber_id, channel_id, created_at)
+    SELECT uuidv7(), id, %(person)s, now() - random() * interval '300 days'
+    FROM people WHERE number <= %(many)s ON CONFLICT DO NOTHING;
+INSERT INTO social_subscription (id, subscriber_id, channel_id, created_at)
+    SELECT uuidv7(), %(person)s, id, now() - random() * interval '300 days'
+    FROM people WHERE number > %(many)s / 2 AND number <= %(many)s * 3 / 2 ON CONFLICT DO NOTHING;
+INSERT INTO social_comment (id, user_id, video_id, content, created_at, updated_at)
+    SELECT uuidv7(), id, %(video)s, 'Here, too!', now() - number * interval '1 minute', now()
+    FROM people WHERE number <= %(many)s;
+INSERT INTO social_tweet (id, user_id, content, created_at, updated_at)
+    SELECT uuidv7(), %(person)s, 'Number ' || number, now() - number * interval '1 minute', now()
+    FROM people WHERE number <= %(many)s;
+INSERT INTO social_playlist (id, user_id, name, description, created_at, updated_at)
+    SELECT uuidv7(), %(person)s, 'Number ' || number, '', now() - number * interval '1 minute',
+        now()
+    FROM people WHERE number <= %(many)s;
+"""
+
+SORTS = ("createdAt", "views", "duration", "title")
+DIRECTIONS = ("asc", "desc")
+# Address, as documented and with the names of ids in braces; query.
+PUBLIC = [
+    *(
+        ("/api/v2/videos", {"sortBy": sort, "sortType": direction})
+        for sort in SORTS
+        for direction in DIRECTIONS
+    ),
+    *(
+        ("/api/v2/videos", {"userId": "{person}", "sortBy": sort, "sortType": direction})
+        for sort in SORTS
+        for direction in DIRECTIONS
+    ),
+    ("/api/v2/comments/{videoId}", {}),
+    ("/api/v2/subscriptions/c/{id}", {}),
+    ("/api/v2/subscriptions/u/{id}", {}),
+    ("/api/v2/tweets/user/{userId}", {}),
+    ("/api/v2/playlist/user/{userId}", {}),
+]
+OWN: list[tuple[str, dict[str, str]]] = [
+    ("/api/v2/likes/videos", {}),
+    ("/api/v2/user/watch-history", {}),
+    ("/api/v2/dashboard/videos", {}),
+]
+# Of one's few sessions there are no thousand pages.
+SHORT = {"/api/v2/user/sessions"}
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, str]]:
+    """Seed for all tests of this file; yield the ids of what has many rows."""
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clips, "CLIPS", (("testsrc2=size=64x48:rate=5", 440, 1),))
+        start = perf_counter()
+        call_command(
+            "seed_demo",
+            force=True,
+            users=20_000,
+            videos=100_000,
+            comments=200_000,
+            likes=1_000_000,
+            subscriptions=100_000,
+            tweets=60_000,
+            playlists=20_000,
+            playlist_videos=200_000,
+            history=200_000,
+        )
+        ids = {
+            "person": str(User.objects.get(username="user001").pk),
+            "video": str(Video.objects.published().latest("views").pk),
+            # The first one got the most videos.
+            "playlist": str(Playlist.objects.earliest("created_at").pk),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(CROWD, ids | {"many": MANY})
+            cursor.execute("VACUUM (ANALYZE)")
+        print(f"\nSeeded in {perf_counter() - start:.0f} s")
+        try:
+            yield ids
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("TRUNCATE users_user CASCADE")
+
+
+@pytest.fixture
+def clients(crowd: dict[str, str], api: Client, client_for: Callable[[User], Client]) -> Any:
+    return {"out": api, "in": client_for(User.objects.get(pk=crowd["person"]))}
+
+
+def big_tables() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE reltuples > %s", [BIG])
+        return {name for (name,) in cursor.fetchall()}
+
+
+def read_whole(statement: str, big: set[str]) -> list[str]:
+    """Return the big tables that a statement reads from their start to their end."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        (plans,) = cursor.fetchone()
+    plans = json.loads(plans) if isinstance(plans, str) else plans
+    waiting, found = [plans[0]["Plan"]], []
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", [])
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in big:
+            found.append(node["Relation Name"])
+    return found
+
+
+def check(client: Client, path: str, **query: Any) -> Any:
+    """Send a request; fail when one of its statements reads a big table whole."""
+    with captured_queries() as statements:
+        start = perf_counter()
+        answer = client.get(path, query=query)
+        took = perf_counter() - start
+    assert answer.status == 200, answer.body
+    shown = {name: value[:12] for name, value in query.items() if isinstance(value, str)}
+    print(f"{took * 1000:7.0f} ms  {path} {shown}")
+    big = big_tables()
+    assert big >= {"videos_video", "social_like", "social_comment"}
+    # The estimate for more than 10,000 rows plans and reads nothing.
+    for statement in [text for text in statements if not text.startswith("EXPLAIN")]:
+        tables = read_whole(statement, big)
+        assert not tables, f"{tables} are read whole by {statement}"
+    return answer.body
+
+
+def check_pages(client: Client, crowd: dict[str, str], path: str, query: dict[str, str]) -> None:
+    path = path.format(id=crowd["person"], userId=crowd["person"], videoId=crowd["video"])
+    query = {name: value.format(**crowd) for name, value in query.items()}
+    check(client, path, limit=LIMIT, **query)
+    # As reading all pages before would have given it out.
+    before = client.get(path, query={**query, "limit": LIMIT, "page": PAGE - 1}).body
+    cursor = (before.get("pagination") or before["data"])["nextCursor"]
+    page = check(client, path, limit=LIMIT, cursor=cursor, **query)
+    assert (page.get("pagination") or page["data"])["page"] == PAGE
+
+
+@pytest.mark.parametrize("who", ["out", "in"])
+@pytest.mark.parametrize(("path", "query"), PUBLIC, ids=str)
+def test_a_list_is_read_from_indexes(
+    clients: dict[str, Client],
+    crowd: dict[str, str],
+    who: str,
+    path: str,
+    query: dict[str, str],
+) -> None:
+    check_pages(clients[who], crowd, path, query)
+
+
+@pytest.mark.parametrize(("path", "query"), OWN, ids=str)
+def test_a_list_of_ones_own_is_read_from_indexes(
+    clients: dict[str, Client], crowd: dict[str, str], path: str, query: dict[str, str]
+) -> None:
+    check_pages(clients["in"], crowd, path, query)
+
+
+@pytest.mark.parametrize("who", ["out", "in"])
+@pytest.mark.parametrize("sort", ["createdAt", "relevance"])
+@pytest.mark.parametrize("query", ["velkanor", "volcanoes", "ttunels", "50%"])
+def test_a_search_is_read_from_indexes(
+    clients: dict[str, Client], who: str, query: str, sort: str
+) -> None:
+    check(clients[who], "/api/v2/videos", query=query, sortBy=sort, limit=LIMIT)
+
+
+@pytest.mark.parametrize("who", ["out", "in"])
+def test_a_playlist_is_read_from_indexes(
+    clients: dict[str, Client], crowd: dict[str, str], who: str
+) -> None:
+    page = check(clients[who], f"/api/v2/playlist/{crowd['playlist']}")
+
+    assert len(page["data"]["videos"]) > 400
+
+
+def test_every_documented_list_is_among_these() -> None:
+    documented = {
+        path
+        for path, operations in openapi()["paths"].items()
+        if any(
+            parameter["name"] == "cursor"
+            for parameter in operations.get("get", {}).get("parameters", [])
+        )
+    }
+
+    assert {path for path, _ in (*PUBLIC, *OWN)} == documented - SHORT
