@@ -74,11 +74,11 @@ PUBLIC = [
         for sort in SORTS
         for direction in DIRECTIONS
     ),
-    ("/api/v2/comments/{videoId}", {}),
+    ("/api/v2/comments/{video_id}", {}),
     ("/api/v2/subscriptions/c/{id}", {}),
     ("/api/v2/subscriptions/u/{id}", {}),
-    ("/api/v2/tweets/user/{userId}", {}),
-    ("/api/v2/playlist/user/{userId}", {}),
+    ("/api/v2/tweets/user/{user_id}", {}),
+    ("/api/v2/playlist/user/{user_id}", {}),
 ]
 OWN: list[tuple[str, dict[str, str]]] = [
     ("/api/v2/likes/videos", {}),
@@ -109,7 +109,7 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, s
             history=200_000,
         )
         ids = {
-            "person": str(User.objects.get(username="user001").pk),
+            "person": str(User.objects.earliest("created_at").pk),
             "video": str(Video.objects.published().latest("views").pk),
             # The first one got the most videos.
             "playlist": str(Playlist.objects.earliest("created_at").pk),
@@ -170,7 +170,7 @@ def check(client: Client, path: str, **query: Any) -> Any:
 
 
 def check_pages(client: Client, crowd: dict[str, str], path: str, query: dict[str, str]) -> None:
-    path = path.format(id=crowd["person"], userId=crowd["person"], videoId=crowd["video"])
+    path = path.format(id=crowd["person"], user_id=crowd["person"], video_id=crowd["video"])
     query = {name: value.format(**crowd) for name, value in query.items()}
     check(client, path, limit=LIMIT, **query)
     # As reading all pages before would have given it out.

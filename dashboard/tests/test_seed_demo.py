@@ -148,11 +148,12 @@ def test_everyone_signs_in_with_the_password(api: Client) -> None:
         assert answer.data["user"]["email"] == f"{name}@viztube.example"
 
 
-def test_names_get_wider_with_many_people() -> None:
+def test_names_get_wider_with_many_people(capsys: pytest.CaptureFixture[str]) -> None:
     seed(**dict.fromkeys(AMOUNTS, 0) | {"users": 1000})
 
     names = sorted(User.objects.values_list("username", flat=True))
     assert (names[0], names[-1]) == ("user0001", "user1000")
+    assert "Sign in as user0001 " in capsys.readouterr().out
 
 
 def test_videos_play_and_show_what_they_are(api: Client) -> None:
@@ -294,7 +295,7 @@ def test_it_says_what_it_made_and_nothing_more(capsys: pytest.CaptureFixture[str
 
     said = capsys.readouterr()
     assert said.out.split()[:4] == ["12", "users", "40", "videos"]
-    assert f"Sign in as user001 (or any other one), password {PASSWORD}" in said.out
+    assert f"Sign in as user001 (or any other of them), password {PASSWORD}" in said.out
     # Progress is for terminals.
     assert said.err == ""
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard.services.seeding import Amounts, SeedingRefused, seed_demo
+from dashboard.services.seeding import Amounts, SeedingRefused, seed_demo, username
 
 PASSWORD = "demo-password"  # noqa: S105 - documented, for demo accounts
 PASSWORD_LENGTHS = range(8, 129)  # characters
@@ -68,6 +68,6 @@ class Command(BaseCommand):
         for title, rows in made.items():
             self.stdout.write(f"{rows:>12,} {title}")
         self.stdout.write(
-            f"Seeded in {monotonic() - start:.1f} s. Sign in as user001 (or any other one), "
-            f"password {password}"
+            f"Seeded in {monotonic() - start:.1f} s. Sign in as {username(0, amounts.users)} (or any "
+            f"other of them), password {password}"
         )

@@ -6,13 +6,13 @@ from django.db.models import Q
 
 from dashboard.services.seeding.amounts import Amounts, SeedingRefused
 from dashboard.services.seeding.clips import shared_clips
-from dashboard.services.seeding.content import EMAIL_DOMAIN, Content
+from dashboard.services.seeding.content import EMAIL_DOMAIN, Content, username
 from dashboard.services.seeding.copying import Table, copy_in
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
 from users.models import User
 from videos.models import DailyViews, Video, WatchHistory
 
-__all__ = ["Amounts", "SeedingRefused", "seed_demo"]
+__all__ = ["Amounts", "SeedingRefused", "seed_demo", "username"]
 
 
 def seed_demo(*, amounts: Amounts, seed: int, password: str) -> dict[str, int]:

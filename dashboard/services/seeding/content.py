@@ -24,6 +24,11 @@ SHARE_WITHOUT_AVATAR = 0.3
 Row = tuple[Any, ...]
 
 
+def username(number: int, people: int) -> str:
+    """Return the name of a person; numbers start at 0, names at user001, or user0001 of many."""
+    return f"user{number + 1:0{max(3, len(str(people)))}}"
+
+
 class Content:
     """Makes rows, never more than one at a time.
 
@@ -41,15 +46,11 @@ class Content:
         self.lists = Timeline("playlists", seed, amounts.playlists, MIDDLE, END)
         self.popularity = Popularity(amounts.videos)
 
-    def username(self, number: int) -> str:
-        """Return the name of a person; numbers start at 0, names at user001."""
-        return f"user{number + 1:0{max(3, len(str(self.amounts.users)))}}"
-
     def users(self) -> Iterator[Row]:
         """Yield people."""
         random = self._random("users")
         for number in range(self.amounts.users):
-            name, time = self.username(number), self.people.time(number)
+            name, time = username(number, self.amounts.users), self.people.time(number)
             face = f"{random.choice(self.clips).folder}/{FACE_NAME}"
             avatar = "" if random.random() < SHARE_WITHOUT_AVATAR else face
             email = f"{name}@{EMAIL_DOMAIN}"
