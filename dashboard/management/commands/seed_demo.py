@@ -68,6 +68,6 @@ class Command(BaseCommand):
         for title, rows in made.items():
             self.stdout.write(f"{rows:>12,} {title}")
         self.stdout.write(
-            f"Seeded in {monotonic() - start:.1f} s. Sign in as {username(0, amounts.users)} (or any "
-            f"other of them), password {password}"
+            f"Seeded in {monotonic() - start:.1f} s. Sign in as {username(0, amounts.users)} (or "
+            f"any other of them), password {password}"
         )
