@@ -124,7 +124,12 @@ class Like(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["user", "created_at", "id"], name="social_like_of_user"),
+            # The video besides, so that counting the videos that a person likes reads this alone.
+            models.Index(
+                fields=["user", "created_at", "id"],
+                name="social_like_of_user",
+                include=["video"],
+            ),
         ]
 
     def __str__(self) -> str:

@@ -109,6 +109,18 @@ class Video(models.Model):
                     "title": (title_sort(), F("id")),
                 }.items()
             ),
+            # Counting what is published, of everyone or of one person, reads this alone.
+            models.Index(
+                fields=["user"],
+                name="videos_video_published_of_user",
+                condition=Q(is_published=True, removed_at=None),
+            ),
+            # What decides who may see a video, for counting what a person liked or watched.
+            models.Index(
+                fields=["id"],
+                name="videos_video_visibility",
+                include=["user", "is_published", "removed_at"],
+            ),
             # For VideoQuerySet.misplaced().
             models.Index(
                 fields=["user"],
