@@ -1,6 +1,7 @@
 """Demo data: the same rows for the same arguments, exactly as many as asked for, and playable."""
 
 from collections.abc import Callable
+from io import StringIO
 from time import monotonic
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F, Sum
 
 from dashboard.services.seeding import Amounts, clips, texts
+from dashboard.services.seeding.timeline import END
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
 from users.models import User
 from videos.models import DailyViews, Video, WatchHistory
@@ -120,6 +122,9 @@ def test_nothing_comes_before_what_it_belongs_to() -> None:
     assert not Like.objects.filter(created_at__lt=F("video__created_at")).exists()
     assert not WatchHistory.objects.filter(watched_at__lt=F("video__created_at")).exists()
     assert not DailyViews.objects.filter(day__lt=F("video__created_at__date")).exists()
+    # And nothing after the moment up to which all of it reaches.
+    assert not DailyViews.objects.filter(day__gte=END).exists()
+    assert not Comment.objects.filter(created_at__gte=END).exists()
 
 
 def test_ids_are_version_7_and_tell_the_time() -> None:
@@ -298,6 +303,17 @@ def test_it_says_what_it_made_and_nothing_more(capsys: pytest.CaptureFixture[str
     assert f"Sign in as user001 (or any other of them), password {PASSWORD}" in said.out
     # Progress is for terminals.
     assert said.err == ""
+
+
+def test_a_terminal_sees_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", terminal)
+    seed()
+
+    said = terminal.getvalue()
+    assert "videos: 100%" in said
+    assert "40/40" in said
 
 
 def test_help_tells_every_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:

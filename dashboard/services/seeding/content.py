@@ -91,7 +91,7 @@ class Content:
         random = self._random("daily views")
         for number, views in enumerate(self._views()):
             first = self.uploads.time(number).date()
-            age = (END.date() - first).days + 1
+            age = (END.date() - first).days
             days = random.sample(range(age), min(DAYS_VIEWED, age, views))
             # Cut at different places, so that every day has a view.
             cuts = sorted(random.sample(range(1, views), len(days) - 1)) if days else []

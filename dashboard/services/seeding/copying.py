@@ -42,20 +42,24 @@ def copy_in(table: Table) -> int:
     listed = ", ".join(map(connection.ops.quote_name, (*given, *defaults)))
     statement = f"COPY {connection.ops.quote_name(meta.db_table)} ({listed}) FROM STDIN"
     rest = tuple(defaults.values())
-    bar = tqdm(desc=table.title, total=table.total, unit=" rows", file=sys.stderr, disable=None)
+    bar = tqdm(
+        table.rows,
+        desc=table.title,
+        total=table.total,
+        unit=" rows",
+        file=sys.stderr,
+        disable=None,  # None: unless the file is a terminal
+    )
     copied = 0
-    with bar:
-        for chunk in _chunks(table.rows):
-            before = copied
-            # COPY is psycopg's own, whose errors Django does not translate by itself.
-            translated = connection.wrap_database_errors
-            with connection.cursor() as cursor, translated, cursor.copy(statement) as copy:
-                for row in chunk:
-                    copy.write_row(row + rest)
-                    copied += 1
-            # PostgreSQL remembers each row whose foreign keys it has yet to check.
-            connection.check_constraints()
-            bar.update(copied - before)
+    for chunk in _chunks(iter(bar)):
+        # COPY is psycopg's own, whose errors Django does not translate by itself.
+        translated = connection.wrap_database_errors
+        with connection.cursor() as cursor, translated, cursor.copy(statement) as copy:
+            for row in chunk:
+                copy.write_row(row + rest)
+                copied += 1
+        # PostgreSQL remembers each row whose foreign keys it has yet to check.
+        connection.check_constraints()
     return copied
 
 

@@ -27,7 +27,7 @@ class Timeline:
     """
 
     def __init__(self, name: str, seed: int, count: int, start: datetime, end: datetime) -> None:
-        self._key = f"{seed} {name}".encode()[:64]
+        self._name = f"{seed} {name}"
         self._start = start
         self._step = (end - start) / max(count, 1)
 
@@ -37,5 +37,5 @@ class Timeline:
 
     def id(self, number: int) -> UUID:
         """Return the id of a row."""
-        digest = blake2b(number.to_bytes(8), key=self._key, digest_size=10).digest()
+        digest = blake2b(f"{self._name} {number}".encode(), digest_size=10).digest()
         return uuid7_at(self.time(number), int.from_bytes(digest) >> 6)
