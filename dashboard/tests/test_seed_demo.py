@@ -159,6 +159,8 @@ def test_names_get_wider_with_many_people(capsys: pytest.CaptureFixture[str]) ->
     names = sorted(User.objects.values_list("username", flat=True))
     assert (names[0], names[-1]) == ("user0001", "user1000")
     assert "Sign in as user0001 " in capsys.readouterr().out
+    with pytest.raises(CommandError, match=r"^There are seeded users already \(user0001\)"):
+        seed()
 
 
 def test_videos_play_and_show_what_they_are(api: Client) -> None:
@@ -212,6 +214,16 @@ def test_seeded_users_are_not_mixed_with_others() -> None:
             seed(users=users)
 
     assert rows() == before
+
+
+def test_a_taken_address_is_told_before_anything_is_made(
+    stored_files: Callable[[], set[str]],
+) -> None:
+    User.objects.create_user("somebody", "user007@viztube.example", PASSWORD)
+    with pytest.raises(CommandError, match=r"^There are seeded users already \(somebody\)"):
+        seed()
+
+    assert stored_files() == set()
 
 
 def test_other_people_are_in_nobodys_way() -> None:

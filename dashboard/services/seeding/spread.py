@@ -33,13 +33,11 @@ class Popularity:
 def shares(total: int, *, places: int, most: int) -> Iterator[int]:
     """Yield how much each of the places gets, the first the most, together exactly the total.
 
-    No place gets more than ``most``; the total must fit, so be ``places * most`` or less.
+    No place gets more than ``most``; the total must fit, so be ``places * most`` or less. What is
+    too much for one place goes to the next ones: their own shares are smaller, so there is room.
     """
     given = 0
-    for place in range(places):
-        fair = int(total * ((place + 1) / places) ** SKEW) - given
-        # What would find no room in the places that follow has to stay here.
-        needed = total - given - most * (places - place - 1)
-        share = min(most, max(fair, needed, 0))
+    for place in range(1, places + 1):
+        share = min(most, int(total * (place / places) ** SKEW) - given)
         given += share
         yield share
