@@ -102,11 +102,11 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, s
             videos=100_000,
             comments=200_000,
             likes=1_000_000,
-            subscriptions=100_000,
-            tweets=60_000,
-            playlists=20_000,
-            playlist_videos=200_000,
-            history=200_000,
+            subscriptions=60_000,
+            tweets=50_000,
+            playlists=50_000,
+            playlist_videos=60_000,
+            history=60_000,
         )
         ids = {
             "person": str(User.objects.earliest("created_at").pk),
