@@ -116,16 +116,8 @@ except ImproperlyConfigured as error:
         ) from error
     raise
 
-_database.setdefault("OPTIONS", {})["options"] = " ".join(
-    (
-        # A title is found despite one typo in a word: the default of 0.6 misses swapped letters.
-        "-c pg_trgm.word_similarity_threshold=0.45",
-        # What solid-state disks cost. With the default of 4, for disks that turn, PostgreSQL reads
-        # a whole table rather than look up ten thousand rows (PostgreSQL, "Planner Cost
-        # Constants").
-        "-c random_page_cost=1.1",
-    )
-)
+# A title is found despite one typo in a word: pg_trgm's default of 0.6 misses swapped letters.
+_database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_threshold=0.45"
 # One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
 _pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
 if _pool_size:
