@@ -69,7 +69,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["user", "created_at", "id"], name="social_like_of_user")
+                    models.Index(
+                        fields=["user", "created_at", "id"],
+                        include=("video",),
+                        name="social_like_of_user",
+                    )
                 ],
                 "constraints": [
                     models.CheckConstraint(
