@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def algorithm_of(user: User) -> str:
     """Return which kind of hash is stored for a person now."""
-    return identify_hasher(User.objects.get(pk=user.pk).password).algorithm
+    return str(identify_hasher(User.objects.get(pk=user.pk).password).algorithm)
 
 
 @pytest.mark.parametrize("field", ["username", "email"])
