@@ -157,7 +157,7 @@ def _defaults(table: str, number: int) -> dict[str, Any]:
     """Return what a row of the old service looks like."""
     user, video = old_id("User", 1), old_id("Video", 1)
     changed = {"createdAt": TIME, "updatedAt": TIME}
-    return {
+    defaults: dict[str, dict[str, Any]] = {
         "User": {
             "username": f"dirt{number}",
             "email": f"dirt{number}@example.com",
@@ -188,7 +188,8 @@ def _defaults(table: str, number: int) -> dict[str, Any]:
         "PlaylistVideo": {"addedAt": TIME, "videoId": video},
         "Subscription": {"createdAt": TIME},
         "WatchHistory": {"watchedAt": TIME, "userId": user},
-    }[table]
+    }
+    return defaults[table]
 
 
 def fill(service: OldService, *, scale: int) -> None:

@@ -234,7 +234,7 @@ def test_a_second_import_changes_nothing_and_brings_what_came_since(
 
     assert [third[name][1] for name in ("User", "Video", "PlaylistVideo")] == [1, 1, 1]
     assert sum(imported for _, imported, *_ in third.values()) == 3
-    entries = PlaylistVideo.objects.filter(playlist=playlist)
+    entries = PlaylistVideo.objects.filter(playlist__pk=playlist)
     assert str(entries.latest("position").video_id) == video
     [added] = report()[len(lines) :]
     assert added["old"] == {"username": "Newcomer"}
