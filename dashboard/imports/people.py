@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import make_password
@@ -84,7 +85,7 @@ class People(Kind):
             reason, free = "email is blank", _placeholder(draft.old, "missing")
         elif len(wanted) > EMAIL_LENGTH:
             reason = f"email is longer than {EMAIL_LENGTH} characters"
-            free, old = _placeholder(draft.old, "toolong"), draft.whole("email")
+            free, old = _placeholder(draft.old, "toolong"), partial(draft.whole, "email")
         elif wanted in self._emails:
             reason, free = f"{wanted!r} is taken", _placeholder(draft.old, "duplicate")
         else:

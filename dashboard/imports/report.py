@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,10 @@ class Count:
 
 @dataclass(frozen=True)
 class Line:
-    """What was done about one thing that was wrong with a row."""
+    """What was done about one thing that was wrong with a row.
+
+    In ``old`` a long text may be a function that reads it: not all of them fit into memory.
+    """
 
     table: str
     id: str
@@ -57,7 +60,8 @@ class Report:
     def write(self, lines: Iterable[Line]) -> None:
         """Add lines; they are on the disk when this returns. Raises OSError."""
         for line in lines:
-            text = orjson.dumps(line, default=str) + b"\n"
+            old = {name: _now(value) for name, value in line.old.items()}
+            text = orjson.dumps(replace(line, old=old), default=str) + b"\n"
             if _digest(text) not in self._written:
                 self._written.add(_digest(text))
                 self._file.write(text)
@@ -83,6 +87,11 @@ def as_table(counts: Mapping[str, Count]) -> str:
         )
         for row in rows
     )
+
+
+def _now(value: Any) -> Any:
+    """Read a long text, now that it is needed."""
+    return value() if callable(value) else value
 
 
 def _digest(line: bytes) -> bytes:

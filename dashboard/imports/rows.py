@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -24,7 +25,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Note:
-    """What was wrong with a row, what was done about it, and what stood there before."""
+    """What was wrong with a row, what was done about it, and what stood there before.
+
+    A text that was too long to be read along is a function that reads it.
+    """
 
     reason: str
     done: str
@@ -89,7 +93,7 @@ class Draft:
             column,
             f"{column} is longer than {limit} characters",
             f"cut to {limit} characters",
-            self.whole(column),
+            partial(self.whole, column),
         )
         return str(value[:limit])
 
@@ -116,7 +120,7 @@ class Draft:
         value = str(self.old[column] or "").strip()
         if not value or is_web_address(value):
             return value
-        self.note(column, f"{column} is no web address", "left empty", self.whole(column))
+        self.note(column, f"{column} is no web address", "left empty", partial(self.whole, column))
         return ""
 
     def number(self, column: str) -> float:

@@ -16,6 +16,7 @@ from django.db import (
     IntegrityError,
     OperationalError,
     connection,
+    reset_queries,
     transaction,
 )
 from django.db.models import Model
@@ -133,6 +134,8 @@ def _import_all(
 
 
 def _import_batch(kind: Kind, rows: Sequence[OldRow], old: OldDatabase, report: Report) -> _Batch:
+    # While developing, Django remembers thousands of statements, and ours are long.
+    reset_queries()
     for attempt in range(1, ATTEMPTS + 1):
         with suppress(_Raced), transaction.atomic():
             with connection.cursor() as cursor:
@@ -159,12 +162,15 @@ def _attempt(kind: Kind, rows: Sequence[OldRow], old: OldDatabase, *, last: bool
 
     def refuse(row: OldRow, reason: str) -> None:
         batch.count.refused += 1
-        told = {**row, **{name: old.whole(kind, row["id"], name) for name in _too_long(kind, row)}}
-        for name in ("id", "password"):
-            told.pop(name, None)
-        batch.lines.append(Line(kind.name, row["id"], reason, "refused", told))
+        told = {name: value for name, value in row.items() if name not in {"id", "password"}}
+        whole = {name: partial(old.whole, kind, row["id"], name) for name in _too_long(kind, row)}
+        batch.lines.append(Line(kind.name, row["id"], reason, "refused", {**told, **whole}))
 
-    known = lock_present(kind.model, _ids(rows, "id"))
+    known = set(
+        kind.model._base_manager.filter(pk__in=_ids(rows, "id")).values_list("pk", flat=True)
+    )
+    batch.count.already_there = len(known)
+    rows = [row for row in rows if uuid_of(row["id"]) not in known]
     here: dict[type[Model], set[UUID]] = {}
     for model in set(kind.references.values()):
         columns = [name for name, other in kind.references.items() if other is model]
@@ -174,16 +180,14 @@ def _attempt(kind: Kind, rows: Sequence[OldRow], old: OldDatabase, *, last: bool
     for row in rows:
         if uuid_of(row["id"]) is None:
             refuse(row, "id is no UUID")
-        elif uuid_of(row["id"]) in known:
-            batch.count.already_there += 1
+            continue
+        draft = Draft(row, here, partial(old.whole, kind, row["id"]))
+        try:
+            draft.values = {"id": draft.id, **kind.convert(draft)}
+        except Refused as reason:
+            refuse(row, str(reason))
         else:
-            draft = Draft(row, here, partial(old.whole, kind, row["id"]))
-            try:
-                draft.values = {"id": draft.id, **kind.convert(draft)}
-            except Refused as reason:
-                refuse(row, str(reason))
-            else:
-                drafts.append(draft)
+            drafts.append(draft)
     written, impossible = _write(kind, drafts)
     for draft in drafts:
         if draft.id in written:

@@ -16,6 +16,7 @@ def lock_present(model: type[Model], ids: Collection[UUID]) -> set[UUID]:
 
     A weak lock: it stops nobody but who deletes such a row.
     """
+    # The ORM has no lock as weak as this one, which foreign keys take too.
     query = sql.SQL("SELECT id FROM {} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE")
     with connection.cursor() as cursor:
         cursor.execute(query.format(_table(model)), [list(ids)])

@@ -261,6 +261,11 @@ def where_tests_run() -> dict[str, Any]:
     }
 
 
+def our_database() -> str:
+    """Return where the tests' own database is, for a connection besides Django's."""
+    return make_conninfo(**where_tests_run(), dbname=connection.settings_dict["NAME"])
+
+
 @contextmanager
 def new_database(name: str, *, template: str = "template0") -> Iterator[OldService]:
     """Make a database of that name, beside the one of the tests, and drop it in the end."""

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from psycopg.conninfo import make_conninfo
 
 from dashboard.imports import rows
 from dashboard.imports.address import OldDatabaseError, parse_address
@@ -18,7 +17,7 @@ from dashboard.imports.old_database import open_old_database
 from dashboard.imports.people import People
 from dashboard.imports.run import ADVISORY_LOCK
 from dashboard.tests.importing import Lines, Run
-from dashboard.tests.old_service import OldService, old_id, where_tests_run
+from dashboard.tests.old_service import OldService, old_id, our_database
 from dashboard.tests.test_import_v2 import SAME
 from social.models import Like, Playlist
 from users.models import User
@@ -26,11 +25,6 @@ from users.tests.factories import UserFactory
 from videos.models import DailyViews, Video, WatchHistory
 
 pytestmark = pytest.mark.django_db
-
-
-def our_database() -> str:
-    """Return where the tests' own database is."""
-    return make_conninfo(**where_tests_run(), dbname=connection.settings_dict["NAME"])
 
 
 def failed(address: str, *options: str) -> str:
@@ -211,9 +205,7 @@ def test_what_was_deleted_here_during_the_import_is_noticed(
 
 
 def test_two_imports_at_once_are_one_too_many(small_old_service: OldService) -> None:
-    with psycopg.connect(
-        make_conninfo(**where_tests_run(), dbname=connection.settings_dict["NAME"])
-    ) as one:
+    with psycopg.connect(our_database()) as one:
         one.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
         assert failed(small_old_service.address).startswith("Another import is running")
     call_command("import_v2", f"--from={small_old_service.address}", stdout=StringIO())
@@ -221,9 +213,7 @@ def test_two_imports_at_once_are_one_too_many(small_old_service: OldService) -> 
 
 def test_an_import_leaves_the_lock_behind_for_the_next_one(small_old_service: OldService) -> None:
     failed("postgresql://user:hunter2@127.0.0.1:1/x")
-    with psycopg.connect(
-        make_conninfo(**where_tests_run(), dbname=connection.settings_dict["NAME"])
-    ) as one:
+    with psycopg.connect(our_database()) as one:
         query = "SELECT pg_try_advisory_lock(%s)"
         assert one.execute(query, [ADVISORY_LOCK]).fetchone() == (True,)
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import CommandError
@@ -15,10 +16,10 @@ from django.db import connection
 from dashboard.imports import run, writing
 from dashboard.imports.rows import Kind
 from dashboard.tests.importing import Lines, Run, import_v2, lines_of
-from dashboard.tests.old_service import OldService, where_tests_run
+from dashboard.tests.old_service import OldService, old_id, our_database, where_tests_run
 from dashboard.tests.test_import_v2 import SAME
 from users.models import User
-from videos.models import DailyViews
+from videos.models import DailyViews, Video
 
 # Made up anew at each import.
 RANDOM = {"folder", "stored_folder"}
@@ -86,6 +87,38 @@ def test_stopped_at_every_other_batch_it_arrives_where_it_would_have(
     assert sorted(map(str, lines)) == sorted(
         str(line) for line in lines_of(tmp_path / "whole.jsonl")
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_holds_a_row_is_not_waited_for_without_end(
+    old_service: OldService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.jsonl"
+    import_v2(old_service, path)
+    video = old_service.add("Video", 5000)
+    monkeypatch.setattr(run, "LOCK_SECONDS", 0.02)
+    with psycopg.connect(our_database()) as somebody:
+        somebody.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [old_id("User", 1)])
+        with pytest.raises(CommandError, match=r"^Rows of Video are being changed"):
+            import_v2(old_service, path)
+        assert not Video.objects.filter(pk=video).exists()
+
+    import_v2(old_service, path)
+
+    assert Video.objects.filter(pk=video).exists()
+
+
+@pytest.mark.django_db
+def test_the_bar_is_shown_to_who_looks(
+    small_old_service: OldService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    import_v2(small_old_service, tmp_path / "report.jsonl")
+
+    assert "row/s" in capsys.readouterr().err
 
 
 @pytest.mark.django_db
@@ -188,3 +221,22 @@ def test_a_hundred_times_the_rows_take_hardly_more_memory(
         peaks.append(finish(process(service, tmp_path / f"{service.name}.jsonl")))
 
     assert peaks[1] - peaks[0] < 24 * 1024, peaks
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_neither_do_long_texts(old_service: OldService, tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    usual = finish(process(old_service, report))
+    User.objects.all().delete()
+    # A megabyte each.
+    text = "SELECT gen_random_uuid(), repeat(md5(n::text), 32768), %s, "
+    times = "now(), now() FROM generate_series(1, 100) n"
+    user, video = old_id("User", 1), old_id("Video", 1)
+    old_service.execute(f'INSERT INTO "Comment" {text} %s, {times}', [user, video])
+    old_service.execute(f'INSERT INTO "Tweet" {text} {times}', [user])
+
+    long = finish(process(old_service, report))
+
+    assert report.stat().st_size > 200 << 20
+    assert long - usual < 24 * 1024, (usual, long)
