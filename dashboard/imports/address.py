@@ -1,7 +1,7 @@
 """The address of the old database, as Prisma writes it and libpq takes it."""
 
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -76,7 +76,8 @@ def parse_address(address: str) -> OldAddress:
             )
     if not any(parameter.startswith("connect_timeout=") for parameter in kept):
         kept.append(f"connect_timeout={CONNECT_SECONDS}")
-    conninfo = urlunsplit(("postgresql", parts.netloc, parts.path, "&".join(kept), ""))
+    # By hand: urlunsplit leaves out an empty host, which means the socket of this machine.
+    conninfo = f"postgresql://{parts.netloc}{parts.path}?{'&'.join(kept)}"
     try:
         password = str(conninfo_to_dict(conninfo).get("password") or "")
     except (psycopg.Error, ValueError) as error:

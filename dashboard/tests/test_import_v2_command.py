@@ -288,6 +288,12 @@ def test_parameters_go_where_they_are_understood(query: str, kept: str, schema: 
         parse_address(f"postgres://user@host/name?{query}&other=1")
 
 
+def test_the_socket_of_this_machine_is_an_address_too() -> None:
+    parsed = parse_address("postgres:///name?host=/run/postgresql")
+
+    assert parsed.conninfo == "postgresql:///name?host=/run/postgresql&connect_timeout=10"
+
+
 def test_tables_in_another_schema_are_found(old_service: OldService, run_import: Run) -> None:
     old_service.execute('ALTER SCHEMA public RENAME TO "Tenant 1"; CREATE SCHEMA public')
     with pytest.raises(CommandError, match="there is no table User"):
