@@ -266,6 +266,10 @@ def test_a_wrong_password_is_not_repeated(small_old_service: OldService) -> None
     address = small_old_service.address.replace(small_old_service.password, "hunter2")
 
     assert failed(address).startswith("No connection to the old database")
+    # The server repeats the name of the user.
+    same = address.replace("://viztube:", "://hunter2:")
+    assert same != address
+    assert 'for user "***"' in failed(same)
 
 
 @pytest.mark.parametrize(
