@@ -145,7 +145,11 @@ CACHES = {
 # Accounts
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = ["users.backends.StaffBackend"]
-PASSWORD_HASHERS = ["users.hashers.SmallArgon2PasswordHasher"]
+# New hashes are of the first kind; the others are checked, and renewed at the next login.
+PASSWORD_HASHERS = [
+    "users.hashers.SmallArgon2PasswordHasher",
+    "users.hashers.ImportedBcryptPasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",

@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -16,6 +15,7 @@ from django.utils import timezone
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from users.devices import Device
+from users.hashers import even_out
 from users.models import RefreshSession, SecurityEventKind, User
 from users.principals import forget
 from users.querysets import in_good_standing
@@ -60,9 +60,8 @@ def check_credentials(
     """
     lookup = {"email": email.lower()} if email else {"username": (username or "").lower()}
     user: User | None = User.objects.filter(**lookup).first()
-    if user is None:
-        make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:
+        even_out(password, user.password if user else None)
         record(SecurityEventKind.SIGN_IN_FAILED, user=user, device=device)
         raise _invalid_credentials()
     if user.is_suspended:

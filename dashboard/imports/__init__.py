@@ -1,0 +1,1 @@
+"""Moving the database of the service before this one into ours."""
