@@ -224,6 +224,27 @@ def test_an_order_is_needed(user_client: Client, playlist: Playlist) -> None:
     assert (answer.status, list(answer.body["details"])) == (400, ["videoIds"])
 
 
+def test_a_form_repeats_the_name_of_the_list(
+    user_client: Client, playlist: Playlist, videos: list[Video]
+) -> None:
+    body = "&".join(f"videoIds={video.pk}" for video in reversed(videos))
+    form = "application/x-www-form-urlencoded"
+    answer = user_client.patch(f"playlist/{playlist.pk}/order", body.encode(), content_type=form)
+
+    assert answer.status == 200
+    assert order_of(playlist) == keys(videos[::-1])
+
+
+def test_a_form_with_an_index_of_thousands_of_digits_is_refused(
+    user_client: Client, playlist: Playlist
+) -> None:
+    body = f"videoIds[{'1' * 5000}]=x"
+    form = "application/x-www-form-urlencoded"
+    answer = user_client.patch(f"playlist/{playlist.pk}/order", body.encode(), content_type=form)
+
+    assert (answer.status, list(answer.body["details"])) == (400, ["videoIds"])
+
+
 def test_staff_order_what_they_see(
     client_for: Callable[[User], Client], playlist: Playlist, videos: list[Video]
 ) -> None:
