@@ -14,6 +14,7 @@ from viztube.api.serializers import (
     ChangesSerializer,
     CharField,
     IdField,
+    ListField,
     ModelSerializer,
     Serializer,
 )
@@ -156,7 +157,7 @@ class PlaylistChangesSerializer(ChangesSerializer):
 class PlaylistOrderSerializer(Serializer):
     """The videos of a playlist in their new order."""
 
-    video_ids = serializers.ListField(child=IdField(), max_length=PLAYLIST_VIDEOS)
+    video_ids = ListField(child=IdField(), max_length=PLAYLIST_VIDEOS)
 
 
 class PlaylistSerializer(ModelSerializer):

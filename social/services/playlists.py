@@ -51,10 +51,11 @@ def reorder(*, playlist: Playlist, user: User, video_ids: Sequence[UUID]) -> Pla
     """
     with transaction.atomic():
         row = _locked(playlist)
+        # First: a video that is deleted between the two reads is then in this one at least.
+        entries = list(row.entries.order_by("position"))
         seen = set(videos_in(row, user).values_list("pk", flat=True))
         if len(video_ids) != len(seen) or set(video_ids) != seen:
             raise FieldError("videoIds", "must name each video of the playlist once")
-        entries = list(row.entries.order_by("position"))
         positions = [entry.position for entry in entries if entry.video_id in seen]
         entry_of = {entry.video_id: entry for entry in entries}
         moved = [entry_of[video_id] for video_id in video_ids]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from social.models import Playlist, PlaylistVideo
 from social.services import playlists
@@ -220,6 +221,45 @@ def test_an_order_that_is_none_is_refused(
 
 def test_an_order_is_needed(user_client: Client, playlist: Playlist) -> None:
     answer = user_client.patch(f"playlist/{playlist.pk}/order", {})
+
+    assert (answer.status, list(answer.body["details"])) == (400, ["videoIds"])
+
+
+def test_a_form_repeats_the_name_of_the_list(
+    user_client: Client, playlist: Playlist, videos: list[Video]
+) -> None:
+    body = "&".join(f"videoIds={video.pk}" for video in reversed(videos))
+    form = "application/x-www-form-urlencoded"
+    answer = user_client.patch(f"playlist/{playlist.pk}/order", body.encode(), content_type=form)
+
+    assert answer.status == 200
+    assert order_of(playlist) == keys(videos[::-1])
+
+
+def test_a_form_with_an_index_of_thousands_of_digits_is_refused(
+    user_client: Client, playlist: Playlist
+) -> None:
+    body = f"videoIds[{'1' * 5000}]=x"
+    form = "application/x-www-form-urlencoded"
+    answer = user_client.patch(f"playlist/{playlist.pk}/order", body.encode(), content_type=form)
+
+    assert (answer.status, list(answer.body["details"])) == (400, ["videoIds"])
+
+
+def test_a_video_deleted_during_the_call_makes_the_order_a_wrong_one(
+    user_client: Client, playlist: Playlist, videos: list[Video]
+) -> None:
+    gone = [videos[0]]
+
+    def delete_after(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if gone and "social_playlistvideo" in sql:
+            gone.pop().delete()
+        return answer
+
+    body = {"videoIds": [str(video.pk) for video in videos]}
+    with connection.execute_wrapper(delete_after):
+        answer = user_client.patch(f"playlist/{playlist.pk}/order", body)
 
     assert (answer.status, list(answer.body["details"])) == (400, ["videoIds"])
 

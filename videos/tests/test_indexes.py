@@ -113,3 +113,23 @@ def test_one_persons_videos_have_an_index_of_their_own(api: Client) -> None:
     plan = plan_of(api, userId=str(video.user_id))
 
     assert "videos_video_user on videos_video" in plan
+
+
+def subplan_loops(node: dict[str, Any]) -> list[int]:
+    """Return how often each subquery of a plan ran."""
+    inner = node.get("Plans", [])
+    own = [node["Actual Loops"]] if node.get("Parent Relationship") == "SubPlan" else []
+    return own + [loops for one in inner for loops in subplan_loops(one)]
+
+
+def test_a_deep_page_counts_nothing_for_what_it_skips(api: Client) -> None:
+    with captured_queries() as statements:
+        assert len(api.get("videos?page=25&limit=10").data["docs"]) == 10
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statements[-1]}")
+        ((plans,),) = cursor.fetchall()
+    loops = subplan_loops(plans[0]["Plan"])
+
+    # Ten rows, and one that tells whether there is a next page.
+    assert loops
+    assert max(loops) <= 11

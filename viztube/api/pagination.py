@@ -64,7 +64,12 @@ class PagePagination(BasePagination):
         else:
             start = (self.page - 1) * self.limit
         # One row more than the page tells whether there is a next one.
-        rows = list(queryset[start : start + self.limit + 1])
+        here = slice(start, start + self.limit + 1)
+        if start:
+            # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
+            rows = list(queryset.filter(pk__in=queryset.values("pk")[here]))
+        else:
+            rows = list(queryset[here])
         self.has_next = len(rows) > self.limit
         rows = rows[: self.limit]
         self.next_cursor = self._cursor(queryset, rows[-1]) if self.has_next else None

@@ -67,6 +67,19 @@ class IdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
+class ListField(serializers.ListField):
+    """A list; a form repeats the name for each item.
+
+    DRF would read ``name[0]``, too, and fails at an index of thousands of digits.
+    """
+
+    def get_value(self, dictionary: Any) -> Any:
+        """Return what was sent, empty when nothing was."""
+        if not html.is_html_input(dictionary):
+            return super().get_value(dictionary)
+        return dictionary.getlist(self.field_name) or serializers.empty
+
+
 class TimeField(serializers.DateTimeField):
     """ISO 8601 in UTC with milliseconds and ``Z``, like ``2026-01-31T12:00:00.000Z``."""
 
