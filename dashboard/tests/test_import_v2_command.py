@@ -208,6 +208,8 @@ def test_two_imports_at_once_are_one_too_many(small_old_service: OldService) -> 
     with psycopg.connect(our_database()) as one:
         one.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
         assert failed(small_old_service.address).startswith("Another import is running")
+        # The server notices a closed connection a moment later.
+        one.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
     call_command("import_v2", f"--from={small_old_service.address}", stdout=StringIO())
 
 

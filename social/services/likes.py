@@ -13,9 +13,10 @@ from users.models import User
 def set_like(*, user: User, targets: QuerySet[Any], pk: str, liked: bool | None) -> bool:
     """Like one of the targets or not, None for the other way round; return whether it now is.
 
-    ``targets`` are the videos, comments or tweets that the person may see; Http404 for another.
+    ``targets`` are the videos, comments or tweets that the person may see; Http404 for liking
+    another.
     """
     with transaction.atomic():
-        target = in_turn(targets, pk, user)
-        columns = {"user": user, str(targets.model._meta.model_name): target}
+        target = in_turn(None if liked is False else targets, pk, user)
+        columns = {"user_id": user.pk, f"{targets.model._meta.model_name}_id": target}
         return change(Like, columns, wanted=liked)

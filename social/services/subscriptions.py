@@ -11,11 +11,12 @@ from viztube.api.errors import ApiError
 def set_subscription(*, user: User, pk: str, subscribed: bool | None) -> bool:
     """Follow a channel or not, None for the other way round; return whether one now does.
 
-    Raises Http404 for a channel the person may not see, ApiError (400) for following oneself.
+    Raises Http404 for following a channel the person may not see, ApiError (400) for oneself.
     """
+    channels = None if subscribed is False else User.objects.visible_to(user)
     with transaction.atomic():
-        channel = in_turn(User.objects.visible_to(user), pk, user)
-        if channel.pk == user.pk and subscribed is not False:
+        channel = in_turn(channels, pk, user)
+        if channel == user.pk and subscribed is not False:
             raise ApiError("You cannot subscribe to your own channel.")
-        columns = {"subscriber": user, "channel": channel}
+        columns = {"subscriber_id": user.pk, "channel_id": channel}
         return change(Subscription, columns, wanted=subscribed)

@@ -23,14 +23,19 @@ class TakeTurn(Func):
     output_field = TextField()
 
 
-def in_turn(targets: QuerySet[Any], pk: str, person: User) -> Any:
-    """Return one of the targets when it is this person's turn; Http404 when it is none of them.
+def in_turn(targets: QuerySet[Any] | None, pk: str, person: User) -> UUID:
+    """Return the id of one of the targets when it is this person's turn; Http404 for another.
 
-    In one statement, inside the caller's transaction.
+    None stands for whatever there is or is not: to end something, one need not see it any more. In
+    one statement, inside the caller's transaction.
     """
     target = id_or_404(pk)
-    key = Value(_key(person.pk, target), output_field=BigIntegerField())
-    return get_object_or_404(targets.only("pk").annotate(turn=TakeTurn(key)), pk=target)
+    turn = TakeTurn(Value(_key(person.pk, target), output_field=BigIntegerField()))
+    if targets is None:
+        list(User.objects.filter(pk=person.pk).values_list(turn))
+    else:
+        get_object_or_404(targets.only("pk").annotate(turn=turn), pk=target)
+    return target
 
 
 def change(model: type[Model], columns: Mapping[str, Any], *, wanted: bool | None) -> bool:

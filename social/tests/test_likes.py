@@ -94,15 +94,33 @@ def test_signed_out_one_sees_counts_alone(api: Client, letter: str) -> None:
     assert Like.objects.count() == 1
 
 
-@pytest.mark.parametrize("key", ["01890000-0000-7000-8000-000000000000", "not-an-id", "%00"])
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize("key", [UNKNOWN, "not-an-id", "%00"])
 @pytest.mark.parametrize("letter", MAKE)
-def test_what_is_not_there_is_404(user_client: Client, letter: str, key: str) -> None:
+def test_what_is_not_there_cannot_be_liked(user_client: Client, letter: str, key: str) -> None:
     for answer in (
         user_client.post(f"likes/toggle/{letter}/{key}"),
         user_client.put(f"likes/{letter}/{key}"),
-        user_client.delete(f"likes/{letter}/{key}"),
     ):
         assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize("letter", MAKE)
+def test_not_liking_succeeds_whatever_it_is(user_client: Client, letter: str) -> None:
+    assert user_client.delete(f"likes/{letter}/{UNKNOWN}").data == {"liked": False}
+    for key in ("not-an-id", "%00"):
+        assert user_client.delete(f"likes/{letter}/{key}").code == "not_found"
+
+
+def test_what_is_hidden_by_now_can_be_liked_no_longer(user: User, user_client: Client) -> None:
+    video = VideoFactory.create(is_published=False)
+    LikeFactory.create(user=user, video=video)
+
+    assert user_client.put(f"likes/v/{video.pk}").status == 404
+    assert user_client.delete(f"likes/v/{video.pk}").data == {"liked": False}
+    assert not Like.objects.exists()
 
 
 def test_an_id_of_another_kind_is_404(user_client: Client) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from social.models import Subscription
 from social.tests.factories import SubscriptionFactory
+from social.tests.hidden import person_away
 from users.models import User
 from users.tests.factories import UserFactory
 from viztube.api.tests.fixtures import Client
@@ -81,11 +82,20 @@ def test_what_is_not_there_is_404(user_client: Client, key: str) -> None:
     for answer in (
         user_client.post(f"subscriptions/c/{key}"),
         user_client.put(f"subscriptions/c/{key}"),
-        user_client.delete(f"subscriptions/c/{key}"),
         user_client.get(f"subscriptions/c/{key}"),
         user_client.get(f"subscriptions/u/{key}"),
     ):
         assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_what_is_hidden_by_now_can_be_left(user: User, user_client: Client) -> None:
+    row = SubscriptionFactory.create(subscriber=user, channel=person_away("owner suspended"))
+    unknown = "01890000-0000-7000-8000-000000000000"
+
+    for key in (row.channel_id, unknown):
+        assert user_client.delete(f"subscriptions/c/{key}").data == {"subscribed": False}
+    assert user_client.delete("subscriptions/c/not-an-id").code == "not_found"
+    assert not Subscription.objects.exists()
 
 
 def test_a_body_changes_nothing(user: User, user_client: Client, channel: User) -> None:

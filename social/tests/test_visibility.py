@@ -30,7 +30,7 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "POST comments/{video_id}": (401, 404, 201, 201),
         "POST likes/toggle/v/{id}": (401, 404, 200, 200),
         "PUT likes/v/{id}": (401, 404, 200, 200),
-        "DELETE likes/v/{id}": (401, 404, 200, 200),
+        "DELETE likes/v/{id}": (401, 200, 200, 200),
         "POST playlist/{own}/{video_id}": (401, 404, 200, 200),
         "DELETE playlist/{own}/{video_id}": (401, 200, 200, 200),
         "DELETE user/watch-history/{id}": (401, 200, 200, 200),
@@ -40,14 +40,14 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "DELETE comments/c/{id}": (401, 404, 200, 403),
         "POST likes/toggle/c/{id}": (401, 404, 200, 200),
         "PUT likes/c/{id}": (401, 404, 200, 200),
-        "DELETE likes/c/{id}": (401, 404, 200, 200),
+        "DELETE likes/c/{id}": (401, 200, 200, 200),
     },
     "tweet": {
         "PATCH tweets/{id}": (401, 404, 200, 403),
         "DELETE tweets/{id}": (401, 404, 200, 403),
         "POST likes/toggle/t/{id}": (401, 404, 200, 200),
         "PUT likes/t/{id}": (401, 404, 200, 200),
-        "DELETE likes/t/{id}": (401, 404, 200, 200),
+        "DELETE likes/t/{id}": (401, 200, 200, 200),
     },
     "playlist": {
         "GET playlist/{id}": (404, 404, 200, 200),
@@ -61,7 +61,7 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "GET user/c/{username}": (404, 404, 200, 200),
         "POST subscriptions/c/{id}": (401, 404, 400, 200),
         "PUT subscriptions/c/{id}": (401, 404, 400, 200),
-        "DELETE subscriptions/c/{id}": (401, 404, 200, 200),
+        "DELETE subscriptions/c/{id}": (401, 200, 200, 200),
         # Lists are the same for everyone.
         "GET subscriptions/c/{id}": (404, 404, 404, 404),
         "GET subscriptions/u/{id}": (404, 404, 404, 404),
@@ -128,8 +128,8 @@ def test_a_call_about_something_hidden(
     assert answer.status == status, answer.body
     if status >= 400:
         assert rows() == before
-    if status == 404:
-        assert answer.code == "not_found"
+    if caller == "stranger":
+        # Nothing tells it from what never was.
         method, path = filled(call, None, person)
         unknown = client.request(method, path, BODIES.get(call))
         assert {**answer.body, "requestId": ""} == {**unknown.body, "requestId": ""}
@@ -159,7 +159,6 @@ def filled(call: str, hidden: Hidden | None, person: User) -> tuple[str, str]:
         ("DELETE comments/c/{id}", 200),
         ("POST likes/toggle/c/{id}", 200),
         ("PUT likes/c/{id}", 200),
-        ("DELETE likes/c/{id}", 200),
     ],
 )
 def test_the_owner_of_the_video_with_a_hidden_comment(

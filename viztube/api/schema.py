@@ -126,6 +126,9 @@ class EnvelopeSchema(AutoSchema):
             statuses.add("403")
         if self.method in self._BODY_METHODS:
             statuses |= {"409", "411", "413", "415"}
+        if self.method == "DELETE":
+            # It takes no body, and refuses one that it would have to read all the same.
+            statuses |= {"411", "413"}
         statuses |= getattr(self.view, "extra_error_statuses", {}).get(
             getattr(self.view, "action", None), set()
         )
