@@ -284,3 +284,22 @@ def test_what_changing_a_playlist_costs(user_client: Client, user: User, rows: i
             assert user_client.request(method, address, body).status == 200
 
         assert len(statements) == cost, (method, statements)
+
+
+def test_deleting_a_video_costs_the_same_however_much_was_said(
+    user_client: Client, user: User
+) -> None:
+    costs = []
+    for rows in (1, 50):
+        video = VideoFactory.create(user=user, files=True)
+        for comment in CommentFactory.create_batch(rows, video=video):
+            LikeFactory.create(comment=comment)
+            LikeFactory.create(video=video)
+        user_client.get("user/sessions")
+        with captured_queries() as statements:
+            assert user_client.delete(f"videos/{video.pk}").status == 200
+        costs.append(len(statements))
+        # Nothing is read one by one: the rows of comments are locked, not fetched.
+        assert not [text for text in statements if '"content"' in text], statements
+
+    assert costs[0] == costs[1], costs
