@@ -48,6 +48,8 @@ test-slow: .venv/installed ## Run the tests that take long, one after another (A
 	@DEBUG=1 $(DEV) services -- $(BIN)/python -c "$$SLOW_TESTS" -m slow $(ARGS)
 
 lint: .venv/installed ## Check style, types, the direction of imports, migrations and settings
+	@# That the lock names everything its packages need.
+	$(BIN)/python -m pip check --disable-pip-version-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# The types of models are read from the settings, which want addresses but do not use them.
@@ -76,6 +78,8 @@ lock: .venv/installed ## Compile both requirements files from pyproject.toml
 			"\`sudo apt install python3-venv\`) and try again." >&2; exit 1; }
 	@echo "Installing the packages into .venv (about half a minute)."
 	@test -x $(BIN)/pip || exec $(PYTHON) -m venv --clear .venv
-	@exec $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@# Without dependencies: the lock names them all, and older pips look past it where a package asks
+	@# for an extra of another, take its newest release and then refuse that for want of a hash.
+	@exec $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements-dev.txt
 	@touch $@

