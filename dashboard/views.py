@@ -23,6 +23,7 @@ class DashboardViewSet(ApiViewSet):
     """What the caller's own channel has; nobody else's can be asked for."""
 
     filter_backends = ()
+    serializer_class = OwnVideoSerializer
     pagination_class = OwnVideosPagination
 
     @extend_schema(responses={200: StatsSerializer})
@@ -36,8 +37,7 @@ class DashboardViewSet(ApiViewSet):
     @action(detail=False)
     def videos(self, request: Request) -> Response:
         """List one's own videos, hidden ones too, the newest first."""
-        page = self.paginate_queryset(videos_of(caller(request))) or []
-        return self.get_paginated_response(OwnVideoSerializer(page, many=True).data)
+        return self.answer_list(videos_of(caller(request)))
 
     @extend_schema(parameters=[PeriodsSerializer], responses={200: AnalyticsSerializer})
     @action(detail=False)

@@ -1,6 +1,7 @@
 """Reads of what people do with videos and with each other: who may see what."""
 
 from typing import Any, Self
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -114,12 +115,12 @@ def videos_liked_by(user: User) -> VideoQuerySet:
     return videos.order_by("-liked_at", "-like_id")
 
 
-def subscribers_of(channel: User) -> QuerySet[User]:
+def subscribers_of(channel: UUID) -> QuerySet[User]:
     """Return who follows a channel, the latest in front."""
     return _people("subscriptions", Q(subscriptions__channel=channel))
 
 
-def subscriptions_of(person: User) -> QuerySet[User]:
+def subscriptions_of(person: UUID) -> QuerySet[User]:
     """Return the channels that somebody follows, the latest in front."""
     return _people("subscribers", Q(subscribers__subscriber=person))
 

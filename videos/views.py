@@ -23,7 +23,6 @@ from videos.serializers import (
     VideoWithUserSerializer,
 )
 from videos.services import uploads, videos, views
-from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
@@ -58,11 +57,11 @@ class VideoViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """Find published videos."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         owner = request.query_params.get("userId", "").strip()
-        if not page and owner:
-            _require_channel(owner)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        videos = self.filter_queryset(self.get_queryset())
+        return self.answer_list(
+            videos, of=User.objects.channels().filter(pk=owner) if owner else None
+        )
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer}, responses={201: UploadAnswerSerializer}
@@ -128,8 +127,7 @@ class WatchHistoryViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List what one has watched, the latest first."""
-        page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return self.answer_list(self.get_queryset())
 
     @extend_schema(operation_id="user_watch_history_clear", responses={200: OpenApiTypes.OBJECT})
     def clear(self, request: Request) -> Response:
@@ -145,9 +143,3 @@ class WatchHistoryViewSet(ApiViewSet):
         """Forget that one has watched a video; succeeds when it is not in the history, too."""
         caller(request).watch_history.filter(video=id_or_404(pk)).delete()
         return ok(message="Removed from the watch history.")
-
-
-def _require_channel(user_id: str) -> None:
-    """Raise 404 for the list of someone who does not exist, or whom nobody may see."""
-    if not User.objects.channels().filter(pk=user_id).exists():
-        raise not_found()

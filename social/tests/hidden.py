@@ -7,9 +7,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from social.tests.factories import CommentFactory, PlaylistFactory, TweetFactory
+from social.tests.factories import (
+    CommentFactory,
+    PlaylistFactory,
+    SubscriptionFactory,
+    TweetFactory,
+)
 from users.models import User
 from users.tests.factories import UserFactory
+from videos.models import Video
 from videos.tests.hidden import HIDDEN, suspended
 
 # People who cannot sign in, and whose things are hidden with them.
@@ -68,6 +74,17 @@ def _playlist_of(kind: str) -> Hidden:
 def _channel(kind: str) -> Hidden:
     person = person_away(kind)
     return Hidden(person, person)
+
+
+def furnish(thing: Any) -> None:
+    """Give a video or a channel a row in every list of its own."""
+    if isinstance(thing, Video):
+        CommentFactory.create(video=thing)
+    if isinstance(thing, User):
+        TweetFactory.create(user=thing)
+        PlaylistFactory.create(user=thing)
+        SubscriptionFactory.create(channel=thing)
+        SubscriptionFactory.create(subscriber=thing)
 
 
 # Thing -> kind -> a way to make it.

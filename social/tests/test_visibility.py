@@ -11,7 +11,7 @@ import pytest
 
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
 from social.tests.factories import PlaylistFactory
-from social.tests.hidden import THINGS, Hidden
+from social.tests.hidden import THINGS, Hidden, furnish
 from users.models import User
 from users.tests.factories import UserFactory
 from viztube.api.tests.fixtures import API, Client, openapi
@@ -69,6 +69,8 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "GET playlist/user/{user_id}": (404, 404, 404, 404),
     },
 }
+# What lists the rows of something.
+LISTS = ("GET comments/", "GET subscriptions/", "GET tweets/user/", "GET playlist/user/")
 BODIES: dict[str, Any] = {
     "POST comments/{video_id}": TEXT,
     "PATCH comments/c/{id}": TEXT,
@@ -119,6 +121,29 @@ def test_a_call_about_something_hidden(
     status: int,
 ) -> None:
     hidden = THINGS[thing][kind]()
+    furnish(hidden.thing)
+    compare(client_for, hidden, call, caller, status)
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind", "call", "caller", "status"),
+    [row for row in matrix() if row[2].startswith(LISTS)],
+)
+def test_an_empty_list_of_something_hidden(
+    client_for: Callable[[User], Client],
+    thing: str,
+    kind: str,
+    call: str,
+    caller: str,
+    status: int,
+) -> None:
+    compare(client_for, THINGS[thing][kind](), call, caller, status)
+
+
+def compare(
+    client_for: Callable[[User], Client], hidden: Hidden, call: str, caller: str, status: int
+) -> None:
+    """Fail unless the call answers with the status, and tells nothing but to whom it may."""
     person = hidden.owner if caller == "owner" else somebody(is_staff=caller == "staff")
     client = Client() if caller == "signed out" else client_for(person)
     method, path = filled(call, hidden, person)

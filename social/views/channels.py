@@ -7,16 +7,9 @@ from rest_framework.response import Response
 
 from social.querysets import channels_for
 from social.serializers import ChannelSerializer
-from users.models import User
 from viztube.api.errors import not_found
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
-
-
-def channel_or_404(pk: str) -> User:
-    """Return the channel that a list belongs to; Http404 for one that not everyone may see."""
-    channel: User = get_object_or_404(User.objects.channels().only("pk"), pk=pk)
-    return channel
 
 
 class ChannelViewSet(ApiViewSet):

@@ -21,6 +21,7 @@ from social.services import changes
 from social.views.parameters import ID, path_id
 from users.callers import caller
 from videos.models import Video
+from viztube.api.ids import id_or_404
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
@@ -56,16 +57,20 @@ class CommentViewSet(ApiViewSet):
     @extend_schema(parameters=[VIDEO_ID], responses={200: CommentWithUserSerializer(many=True)})
     def list(self, request: Request, video_id: str) -> Response:
         """List what was said about a video, the latest first."""
-        comments = Comment.objects.published().filter(video=self._video(video_id))
-        page = self.paginate_queryset(comments.with_details(request.user).newest_first()) or []
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        video = id_or_404(video_id)
+        comments = Comment.objects.published().filter(video=video)
+        return self.answer_list(
+            comments.with_details(request.user).newest_first(),
+            of=Video.objects.visible_to(request.user).filter(pk=video),
+        )
 
     @extend_schema(
         parameters=[VIDEO_ID], request=CommentFormSerializer, responses={201: CommentSerializer}
     )
     def create(self, request: Request, video_id: str) -> Response:
         """Say something about a video."""
-        video = self._video(video_id)
+        videos = Video.objects.visible_to(request.user).only("pk")
+        video = get_object_or_404(videos, pk=video_id)
         form = CommentFormSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         comment = Comment.objects.create(user=caller(request), video=video, **form.validated_data)
@@ -87,8 +92,3 @@ class CommentViewSet(ApiViewSet):
         """Delete what one has said, or what somebody said under one's own video."""
         changes.delete(self.get_object())
         return ok(message="Comment deleted.")
-
-    def _video(self, pk: str) -> Video:
-        videos = Video.objects.visible_to(self.request.user).only("pk")
-        video: Video = get_object_or_404(videos, pk=pk)
-        return video

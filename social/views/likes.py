@@ -61,5 +61,4 @@ class LikedVideosViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List the videos one likes, the one liked last first."""
-        page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return self.answer_list(self.get_queryset())

@@ -16,9 +16,9 @@ from social.serializers import (
     PlaylistSummarySerializer,
 )
 from social.services import changes, playlists
-from social.views.channels import channel_or_404
 from social.views.parameters import ID, path_id
 from users.callers import caller
+from users.models import User
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
@@ -47,9 +47,12 @@ class PlaylistViewSet(ApiViewSet):
     )
     def list(self, request: Request, user_id: str) -> Response:
         """List somebody's playlists, the latest first."""
-        rows = Playlist.objects.filter(user=channel_or_404(user_id))
-        page = self.paginate_queryset(rows.with_summary(request.user).newest_first()) or []
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        owner = id_or_404(user_id)
+        rows = Playlist.objects.filter(user=owner)
+        return self.answer_list(
+            rows.with_summary(request.user).newest_first(),
+            of=User.objects.channels().filter(pk=owner),
+        )
 
     @extend_schema(request=PlaylistFormSerializer, responses={201: PlaylistSerializer})
     def create(self, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Subscriptions over HTTP: ``/api/v2/subscriptions``."""
 
-from typing import Any
+from collections.abc import Callable
+from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -10,10 +11,11 @@ from rest_framework.response import Response
 from social.querysets import subscribers_of, subscriptions_of
 from social.serializers import SubscribedSerializer
 from social.services.subscriptions import set_subscription
-from social.views.channels import channel_or_404
 from social.views.parameters import ID
 from users.callers import caller
+from users.models import User
 from users.serializers import PersonSerializer
+from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
@@ -30,12 +32,12 @@ class SubscriptionViewSet(ApiViewSet):
     @extend_schema(parameters=[ID], responses={200: PersonSerializer(many=True)})
     def list(self, request: Request, pk: str) -> Response:
         """List who follows a channel, the latest first."""
-        return self._people(subscribers_of(channel_or_404(pk)))
+        return self._people(pk, subscribers_of)
 
     @extend_schema(parameters=[ID], responses={200: PersonSerializer(many=True)})
     def list_channels(self, request: Request, pk: str) -> Response:
         """List the channels that somebody follows, the latest first."""
-        return self._people(subscriptions_of(channel_or_404(pk)))
+        return self._people(pk, subscriptions_of)
 
     @extend_schema(parameters=[ID], request=None, responses={200: SubscribedSerializer})
     def toggle(self, request: Request, pk: str) -> Response:
@@ -52,9 +54,9 @@ class SubscriptionViewSet(ApiViewSet):
         """No longer follow a channel; nothing changes when the caller does not."""
         return self._set(request, pk, subscribed=False)
 
-    def _people(self, people: QuerySet[Any]) -> Response:
-        page = self.paginate_queryset(people) or []
-        return self.get_paginated_response(PersonSerializer(page, many=True).data)
+    def _people(self, pk: str, people: Callable[[UUID], QuerySet[User]]) -> Response:
+        person = id_or_404(pk)
+        return self.answer_list(people(person), of=User.objects.channels().filter(pk=person))
 
     def _set(self, request: Request, pk: str, subscribed: bool | None) -> Response:
         now = set_subscription(user=caller(request), pk=pk, subscribed=subscribed)

@@ -9,9 +9,10 @@ from social.models import Tweet
 from social.querysets import TweetQuerySet
 from social.serializers import TweetFormSerializer, TweetSerializer, TweetWithUserSerializer
 from social.services import changes
-from social.views.channels import channel_or_404
 from social.views.parameters import ID, path_id
 from users.callers import caller
+from users.models import User
+from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
@@ -37,9 +38,12 @@ class TweetViewSet(ApiViewSet):
     )
     def list(self, request: Request, user_id: str) -> Response:
         """List what somebody says, the latest first."""
-        tweets = Tweet.objects.published().filter(user=channel_or_404(user_id))
-        page = self.paginate_queryset(tweets.with_details(request.user).newest_first()) or []
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        writer = id_or_404(user_id)
+        tweets = Tweet.objects.published().filter(user=writer)
+        return self.answer_list(
+            tweets.with_details(request.user).newest_first(),
+            of=User.objects.channels().filter(pk=writer),
+        )
 
     @extend_schema(request=TweetFormSerializer, responses={201: TweetSerializer})
     def create(self, request: Request) -> Response:

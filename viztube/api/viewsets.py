@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
+from django.db.models import Exists, QuerySet
 from django.http import HttpRequest
 from rest_framework import viewsets
 from rest_framework.exceptions import MethodNotAllowed
@@ -11,7 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from viztube.api.errors import LengthRequired, TooLarge
+from viztube.api.errors import LengthRequired, TooLarge, not_found
 from viztube.api.requests import Utf8Request, content_length
 
 # What multipart adds around its files: boundaries, headers and the text fields.
@@ -53,6 +54,20 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         cast("Utf8Request", request._request).file_fields = fields
         super().initial(request, *args, **kwargs)
+
+    def answer_list(self, rows: QuerySet[Any], *, of: QuerySet[Any] | None = None) -> Response:
+        """Answer with the page of a list that the query parameters ask for.
+
+        ``of`` is what the list belongs to, as far as the caller may see it: where there is no such
+        row, there is no list either (404). The statements of the list ask for it along; only an
+        empty list costs one more, to tell it from none.
+        """
+        if of is not None:
+            rows = rows.filter(Exists(of))
+        page = self.paginate_queryset(rows) or []
+        if of is not None and not self.paginator.total and not of.exists():
+            raise not_found()
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Answer with the Allow header alone (RFC 9110, section 9.3.7)."""
