@@ -15,6 +15,7 @@ from dashboard.services.seeding.timeline import END
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
 from users.models import User
 from videos.models import DailyViews, Video, WatchHistory
+from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
 from viztube.media.commands import CommandFailed
 from viztube.media.tests.fixtures import picture
@@ -305,6 +306,29 @@ def test_the_planner_knows_what_was_seeded() -> None:
             table = model._meta.db_table
             cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [table])
             assert cursor.fetchone()[0] == model._default_manager.count(), table
+
+
+def test_what_rows_refer_to_is_looked_up_by_its_index_whatever_came_before() -> None:
+    # PostgreSQL remembers how it looked for somebody when there was hardly anyone: by reading all.
+    for _ in range(2):
+        VideoFactory.create_batch(10)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {User._meta.db_table}")
+        connection.check_constraints()
+    before = rows_read_through(User)
+    seed(users=1000, videos=1000, comments=1000)
+
+    assert rows_read_through(User) - before < 20 * 1000
+
+
+def rows_read_through(model: type[models.Model]) -> int:
+    """Return how many rows this transaction has read by going through a whole table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_stat_get_xact_tuples_returned(%s::regclass)", [model._meta.db_table]
+        )
+        (number,) = cursor.fetchone()
+    return int(number)
 
 
 def test_it_says_what_it_made_and_nothing_more(capsys: pytest.CaptureFixture[str]) -> None:

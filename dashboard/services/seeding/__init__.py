@@ -1,7 +1,7 @@
 """Demo data in any amount: straight into the tables, the same rows for the same arguments."""
 
 from django.contrib.auth.hashers import make_password
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from dashboard.services.seeding.amounts import Amounts, SeedingRefused
@@ -25,10 +25,7 @@ def seed_demo(*, amounts: Amounts, seed: int, password: str) -> dict[str, int]:
     _require_no_seeded_users()
     with shared_clips() as clips, transaction.atomic():
         content = Content(amounts, seed=seed, clips=clips, password=make_password(password))
-        tables = _tables(content)
-        made = {table.title: copy_in(table) for table in tables}
-    _analyze(tables)
-    return made
+        return {table.title: copy_in(table) for table in _tables(content)}
 
 
 def _require_no_seeded_users() -> None:
@@ -106,10 +103,3 @@ def _tables(content: Content) -> list[Table]:
             amounts.playlist_videos,
         ),
     ]
-
-
-def _analyze(tables: list[Table]) -> None:
-    """Tell PostgreSQL's planner what is in the tables now."""
-    names = ", ".join(connection.ops.quote_name(table.model._meta.db_table) for table in tables)
-    with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE {names}")
