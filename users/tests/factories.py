@@ -1,13 +1,21 @@
 """Makes people."""
 
+from functools import cache
 from typing import Any
 
 import factory
+from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
 from users.models import User
 
 PASSWORD = "correct horse battery staple"
+
+
+@cache
+def hashed(password: str | None) -> str:
+    """Return what is stored for a password: hashed once, because a hash takes long on purpose."""
+    return make_password(password)
 
 
 class UserFactory(DjangoModelFactory[User]):
@@ -23,8 +31,7 @@ class UserFactory(DjangoModelFactory[User]):
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> User:
-        password = kwargs.pop("password", PASSWORD)
-        user = model_class(*args, **kwargs)
-        user.set_password(password)
+        password = hashed(kwargs.pop("password", PASSWORD))
+        user = model_class(*args, password=password, **kwargs)
         user.save()
         return user  # type: ignore[no-any-return]
