@@ -116,6 +116,10 @@ def open_old_database(address: OldAddress) -> Iterator[OldDatabase]:
             prepare_threshold=None,
             client_encoding="UTF8",
             application_name="viztube import_v2",
+            # A network that is gone without a word is noticed within two minutes.
+            keepalives_idle=60,
+            keepalives_interval=15,
+            keepalives_count=4,
         )
     except psycopg.Error as error:
         reason = address.without_password(" ".join(str(error).split()))
@@ -166,6 +170,6 @@ def _sentences() -> Iterator[None]:
     except psycopg.Error as error:
         reason = error.diag.message_primary or "the connection was lost"
         raise OldDatabaseError(
-            f"Reading the old database failed: {reason}. Run the same command again: it goes on "
-            "where it was."
+            f"Reading the old database failed: {reason}. Run the same command again: an import "
+            "goes on where it was."
         ) from None

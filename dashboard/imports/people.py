@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 
 from dashboard.imports.rows import ADDRESS_LENGTH, Draft, Kind, OldRow
 from users.hashers import ImportedBcryptPasswordHasher
@@ -36,13 +37,17 @@ class People(Kind):
     gives_way = True
 
     def __init__(self) -> None:
+        self._lower: dict[str, str] = {}
         self._usernames: set[str] = set()
         self._emails: set[str] = set()
 
     def prepare(self, rows: Sequence[OldRow]) -> None:
         """Look up which of the names that these rows may get are taken."""
-        usernames = [name for row in rows for name in _usernames(row)]
-        emails = [email for row in rows for email in (_email(row), _placeholder(row, "duplicate"))]
+        self._lower = _lower([row[name] or "" for row in rows for name in ("username", "email")])
+        usernames = [name for row in rows for name in self._names(row)]
+        emails = [
+            email for row in rows for email in (self._address(row), _placeholder(row, "duplicate"))
+        ]
         people = User.objects.all()
         self._usernames = set(
             people.filter(username__in=usernames).values_list("username", flat=True)
@@ -51,6 +56,8 @@ class People(Kind):
 
     def convert(self, draft: Draft) -> dict[str, Any]:
         """Return an account that can sign in as before."""
+        # First: a row that is refused for them takes no name from those behind it.
+        times = draft.times()
         username = self._username(draft)
         return {
             "username": username,
@@ -59,11 +66,11 @@ class People(Kind):
             "avatar": draft.web_address("avatar"),
             "cover_image": draft.web_address("coverImage"),
             "password": self._password(draft),
-            **draft.times(),
+            **times,
         }
 
     def _username(self, draft: Draft) -> str:
-        wanted, *others = _usernames(draft.old)
+        wanted, *others = self._names(draft.old)
         old = draft.old["username"] or ""
         free = next(
             (name for name in (wanted, *others) if name and name not in self._usernames),
@@ -79,7 +86,7 @@ class People(Kind):
         return free
 
     def _email(self, draft: Draft) -> str:
-        wanted = _email(draft.old)
+        wanted = self._address(draft.old)
         old = draft.old["email"] or ""
         if not wanted:
             reason, free = "email is blank", _placeholder(draft.old, "missing")
@@ -110,17 +117,30 @@ class People(Kind):
         draft.note("password", "password is no bcrypt hash", "nobody can sign in with it", "")
         return make_password(None)
 
+    def _names(self, row: OldRow) -> tuple[str, str, str]:
+        """Return the name that a person should get, and those for when it is taken."""
+        name = self._lower[row["username"] or ""]
+        name = name if name.strip() else ""
+        start = name[:KEPT_OF_TAKEN_NAME] or "user"
+        return name, f"{start}-{row['id'][-8:]}", f"{start}-{row['id']}"
 
-def _usernames(row: OldRow) -> tuple[str, str, str]:
-    """Return the name that a person should get, and those for when it is taken."""
-    name = (row["username"] or "").lower()
-    name = name if name.strip() else ""
-    start = name[:KEPT_OF_TAKEN_NAME] or "user"
-    return name, f"{start}-{row['id'][-8:]}", f"{start}-{row['id']}"
+    def _address(self, row: OldRow) -> str:
+        return self._lower[row["email"] or ""].strip()
 
 
-def _email(row: OldRow) -> str:
-    return (row["email"] or "").strip().lower()
+def _lower(texts: Sequence[str]) -> dict[str, str]:
+    """Return texts in lower case.
+
+    As Python has it, so that who signs in finds them, and then as PostgreSQL has it, whose
+    constraints compare with its own: the newer one of the two knows more letters.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT lower(name) FROM unnest(%s::text[]) WITH ORDINALITY AS names (name, place) "
+            "ORDER BY place",
+            [[text.lower() for text in texts]],
+        )
+        return {text: lower for text, (lower,) in zip(texts, cursor.fetchall(), strict=True)}
 
 
 def _placeholder(row: OldRow, reason: str) -> str:

@@ -1,5 +1,6 @@
 """What the import tells: a line for each thing changed or refused, and a table of counts."""
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields, replace
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+# How every line begins.
+START = b'{"table":"'
 
 
 @dataclass
@@ -45,15 +49,10 @@ class Report:
 
     def __init__(self, path: Path) -> None:
         """Open the file, which only its owner may read; raises OSError."""
+        self._written, end = _written_before(path)
         # Addresses and texts of people are in it.
-        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-        self._written = set()
-        end = 0
-        for line in self._file:
-            # A run that was killed may have left half a line.
-            if line.endswith(b"\n"):
-                self._written.add(_digest(line))
-                end += len(line)
+        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
+        os.fchmod(self._file.fileno(), 0o600)
         self._file.seek(end)
         self._file.truncate()
 
@@ -87,6 +86,26 @@ def as_table(counts: Mapping[str, Count]) -> str:
         )
         for row in rows
     )
+
+
+def _written_before(path: Path) -> tuple[set[bytes], int]:
+    """Return the digests of the lines of a report, and where the last whole one of them ends."""
+    written: set[bytes] = set()
+    end = 0
+    if not path.exists():
+        return written, end
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")
+    with path.open("rb") as lines:
+        for line in lines:
+            # What is not ours is not ours to cut off.
+            if not line.startswith(START[: len(line)]):
+                raise OSError(errno.EEXIST, "it is there and no report of an import")
+            # A run that was killed may have left half a line.
+            if line.endswith(b"\n"):
+                written.add(_digest(line))
+                end += len(line)
+    return written, end
 
 
 def _now(value: Any) -> Any:

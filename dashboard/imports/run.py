@@ -139,8 +139,14 @@ def _import_batch(kind: Kind, rows: Sequence[OldRow], old: OldDatabase, report: 
     for attempt in range(1, ATTEMPTS + 1):
         with suppress(_Raced), transaction.atomic():
             with connection.cursor() as cursor:
-                # The service goes on meanwhile, and neither waits long for the other.
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_SECONDS}s"])
+                # The service goes on meanwhile, and neither waits long for the other. But a batch
+                # of long texts takes its time: for the indexes of the search, for the report.
+                cursor.execute(
+                    "SELECT set_config('lock_timeout', %s, true), "
+                    "set_config('statement_timeout', '0', true), "
+                    "set_config('idle_in_transaction_session_timeout', '0', true)",
+                    [f"{LOCK_SECONDS}s"],
+                )
             try:
                 batch = _attempt(kind, rows, old, last=attempt == ATTEMPTS)
             except OperationalError as error:
@@ -152,7 +158,7 @@ def _import_batch(kind: Kind, rows: Sequence[OldRow], old: OldDatabase, report: 
             return batch
     raise ImportStopped(
         f"Rows of {kind.name} are being changed by somebody else all the time: run the same "
-        "command again when it is quieter; it goes on where it was."
+        "command again when it is quieter; an import goes on where it was."
     )
 
 

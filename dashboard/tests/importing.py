@@ -6,7 +6,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
+import pytest
+from django.core.management import CommandError, call_command
 
 from dashboard.tests.old_service import OldService
 
@@ -20,6 +21,15 @@ def import_v2(service: OldService, report: Path, **options: Any) -> dict[str, li
     call_command("import_v2", f"--from={service.address}", report=report, stdout=out, **options)
     lines = [line.split() for line in out.getvalue().splitlines()[1:10]]
     return {name: [int(word) for word in rest] for name, *rest in lines}
+
+
+def failed(address: str, *options: str) -> str:
+    """Return the sentence that an import fails with; it never holds the password."""
+    with pytest.raises(CommandError) as caught:
+        call_command("import_v2", f"--from={address}", *options)
+    assert caught.value.returncode == 1
+    assert "hunter2" not in str(caught.value)
+    return str(caught.value)
 
 
 def lines_of(report: Path) -> list[dict[str, Any]]:

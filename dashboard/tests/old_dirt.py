@@ -183,6 +183,14 @@ def _people(service: OldService) -> None:
         updatedAt="-infinity",
     )
     _dirty(service, "User", 1019, [("username", lower, "is now 'ǻb'", "ǺB")], username="ǺB")
+    # A letter of Unicode 16, which PostgreSQL knows and most Pythons do not.
+    new, small = "\u1c89b", "\u1c8ab"
+    _dirty(service, "User", 1020, [("username", lower, f"is now {small!r}", new)], username=new)
+    # Refused and before the others: it takes no name from them.
+    _refused(service, "User", 1021, "createdAt is no time", createdAt="-infinity", username="early")
+    _dirty(
+        service, "User", 1022, [("username", lower, "is now 'early'", "Early")], username="Early"
+    )
 
 
 def _videos(service: OldService) -> None:

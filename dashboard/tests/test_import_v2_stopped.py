@@ -108,6 +108,32 @@ def test_who_holds_a_row_is_not_waited_for_without_end(
     assert Video.objects.filter(pk=video).exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_may_take_longer_than_a_request(
+    small_old_service: OldService, run_import: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert, waited = run.insert, []
+
+    def insert_late(*args: Any) -> set[Any]:
+        if not waited:
+            waited.append(True)
+            time.sleep(1.3)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(1.3)")
+        return insert(*args)
+
+    monkeypatch.setattr(run, "insert", insert_late)
+    with connection.cursor() as cursor:
+        for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"SET {setting} = '1s'")
+    try:
+        run_import(small_old_service)
+    finally:
+        connection.close()
+
+    assert User.objects.exists()
+
+
 @pytest.mark.django_db
 def test_the_bar_is_shown_to_who_looks(
     small_old_service: OldService,
@@ -129,7 +155,7 @@ def test_ctrl_c_is_a_sentence(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "insert", stop)
-    with pytest.raises(CommandError, match="it goes on where it was") as caught:
+    with pytest.raises(CommandError, match="an import goes on where it was") as caught:
         import_v2(small_old_service, tmp_path / "report.jsonl")
     assert caught.value.returncode == 130
 

@@ -24,10 +24,11 @@ class Command(BaseCommand):
     help = (
         "Import accounts, videos and everything around them from the database of the service "
         "before this one, which is only read. Ids, times, counts and addresses stay. Stopped at "
-        "any moment, or run again later, it goes on with the rows that are not here yet; what was "
-        "imported and deleted here since comes back, so import before people use this service. "
-        "Prints a table of counts and writes what it changed or refused into a report. Status 1 "
-        "when the import did not succeed."
+        "any moment, or run again later, it goes on with the rows that are not here yet: what was "
+        "imported and deleted here since comes back, and what the old service has changed since "
+        "does not come. So import into an empty database, before people use this service. Prints a "
+        "table of counts and writes what it changed or refused into a report. Status 1 when the "
+        "import did not succeed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,8 +47,9 @@ class Command(BaseCommand):
             "--dry-run",
             action="store_true",
             help=(
-                "Do everything and take it back at the end. Until then nobody can register a name "
-                "that was imported."
+                "Do everything and take it back at the end. Until then whoever registers a name "
+                "that is being imported waits, and others behind them: do it while nobody uses "
+                "this service."
             ),
         )
         parser.add_argument(
@@ -80,16 +82,22 @@ class Command(BaseCommand):
             ) from None
         except DatabaseError as error:
             raise CommandError(
-                f"Our own database failed ({_first_line(error)}). Run the same command again: it "
-                "goes on where it was."
+                f"Our own database failed ({_first_line(error)}). Run the same command again: an "
+                "import goes on where it was."
             ) from None
         except KeyboardInterrupt:
             raise CommandError(
-                "Stopped. Run the same command again: it goes on where it was.", returncode=130
+                "Stopped. Run the same command again: an import goes on where it was.",
+                returncode=130,
             ) from None
         self.stdout.write(as_table(counts))
         if any(count.changed or count.refused for count in counts.values()):
             self.stdout.write(f"What was changed and refused is in {path}.")
+        if any(count.already_there for count in counts.values()):
+            self.stdout.write(
+                "Rows that were here already stayed as they are: what the old service has changed "
+                "in them since is not here."
+            )
         self.stdout.write(
             "This was a dry run: nothing was imported."
             if dry_run
