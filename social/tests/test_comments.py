@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from social.models import COMMENT_LENGTH, Comment, Like
 from social.tests.factories import CommentFactory, LikeFactory
@@ -196,6 +197,28 @@ def test_an_edit_changes_text_and_time_alone(user: User, user_client: Client) ->
     row = Comment.objects.get()
     assert (row.content, row.created_at) == ("After", NOON)
     assert row.updated_at > NOON
+
+
+def test_an_edit_leaves_everything_else_alone(user: User, user_client: Client) -> None:
+    comment, other = CommentFactory.create_batch(2, user=user)
+    assert user_client.patch(f"comments/c/{comment.pk}", {"content": "After"}).status == 200
+
+    row = Comment.objects.get(pk=other.pk)
+    assert (row.content, row.updated_at) == (other.content, row.created_at)
+
+
+def test_an_edit_of_what_is_deleted_during_the_call_is_404(user: User, user_client: Client) -> None:
+    comment = CommentFactory.create(user=user)
+
+    def delete_first(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            Comment.objects.all().delete()
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(delete_first):
+        answer = user_client.patch(f"comments/c/{comment.pk}", {"content": "Late"})
+
+    assert (answer.status, answer.code) == (404, "not_found")
 
 
 def test_an_edit_does_not_bring_back_what_staff_removed(

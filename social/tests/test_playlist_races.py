@@ -61,6 +61,34 @@ def test_a_playlist_loses_none_of_many_videos(user_client: Client, user: User) -
     assert set(playlist.entries.values_list("video", flat=True)) == {one.pk for one in videos}
 
 
+def test_who_takes_a_video_out_waits_for_who_is_putting_it_in(
+    user_client: Client, user: User
+) -> None:
+    playlist, video = PlaylistFactory.create(user=user), VideoFactory.create()
+    with transaction.atomic():
+        playlists.add_video(playlist=playlist, user=user, pk=str(video.pk))
+        late = Started(lambda: user_client.delete(f"playlist/{playlist.pk}/{video.pk}"))
+        assert late.waits()
+
+    assert [answer.status for answer in late.results()] == [200]
+    assert places(playlist) == []
+
+
+def test_an_order_is_compared_with_what_another_call_has_left(
+    user_client: Client, user: User
+) -> None:
+    playlist, added = PlaylistFactory.create(user=user), VideoFactory.create()
+    entries = PlaylistVideoFactory.create_batch(2, playlist=playlist)
+    body = {"videoIds": [str(entry.video_id) for entry in reversed(entries)]}
+    with transaction.atomic():
+        playlists.add_video(playlist=playlist, user=user, pk=str(added.pk))
+        late = Started(lambda: user_client.patch(f"playlist/{playlist.pk}/order", body))
+        assert late.waits()
+
+    assert [(answer.status, answer.code) for answer in late.results()] == [(400, "invalid")]
+    assert list(playlist.entries.order_by("position"))[:2] == entries
+
+
 def test_a_playlist_is_never_too_full(
     user_client: Client, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

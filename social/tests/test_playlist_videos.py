@@ -156,6 +156,17 @@ def test_another_order(
     assert [row["id"] for row in page["videos"]] == body["videoIds"]
 
 
+def test_one_order_after_another(
+    user_client: Client, playlist: Playlist, videos: list[Video]
+) -> None:
+    for order in ((3, 1, 0, 2), (0, 2, 3, 1)):
+        wanted = [videos[number] for number in order]
+        body = {"videoIds": [str(video.pk) for video in wanted]}
+        assert user_client.patch(f"playlist/{playlist.pk}/order", body).status == 200
+
+        assert order_of(playlist) == keys(wanted)
+
+
 def test_hidden_videos_keep_their_places(
     user_client: Client, playlist: Playlist, videos: list[Video]
 ) -> None:

@@ -136,6 +136,18 @@ def test_people_do_not_wait_for_each_other(
     assert relation.rows(relation.user) == relation.rows(other) == 0
 
 
+def test_who_ends_something_waits_for_who_is_about_to_begin_it(
+    user_client: Client, relation: Relation
+) -> None:
+    with transaction.atomic():
+        assert relation.set(relation.user) is True
+        late = Started(lambda: user_client.delete(relation.change))
+        assert late.waits()
+
+    assert [answer.data for answer in late.results()] == [{relation.word: False}]
+    assert relation.rows(relation.user) == 0
+
+
 def deleted_by_its_owner(kind: str, user: User) -> tuple[Any, Callable[[], Any]]:
     """Return a thing of a person's, and how it is deleted: inside the caller's transaction."""
     if kind == "v":

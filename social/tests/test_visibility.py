@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
-from social.tests.factories import PlaylistFactory
+from social.tests.factories import CommentFactory, PlaylistFactory
 from social.tests.hidden import THINGS, Hidden, furnish
 from users.models import User
 from users.tests.factories import UserFactory
@@ -122,6 +122,8 @@ def test_a_call_about_something_hidden(
 ) -> None:
     hidden = THINGS[thing][kind]()
     furnish(hidden.thing)
+    # What everyone sees beside it must not stand in for it.
+    CommentFactory.create()
     compare(client_for, hidden, call, caller, status)
 
 
