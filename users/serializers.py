@@ -54,6 +54,10 @@ class UsernameField(CharField):
         )
         super().__init__(**kwargs)
 
+    def documented(self) -> dict[str, Any]:
+        """Return what OpenAPI says; the length is that without white space around."""
+        return {**super().documented(), "maxLength": 30}
+
     def to_internal_value(self, data: Any) -> str:
         """Return the name in lower case, so that uniqueness is asked of what will be stored."""
         value = super().to_internal_value(data).lower()

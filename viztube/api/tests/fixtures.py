@@ -6,18 +6,19 @@ Loaded as a pytest plugin, so nothing here may import models at module level.
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import TestCase
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from jsonschema_rs import Draft202012Validator
 
 API = "/api/v2"
 
 
-@lru_cache(maxsize=1)
+@cache
 def openapi() -> dict[str, Any]:
     """Return the generated OpenAPI document."""
     from drf_spectacular.generators import SchemaGenerator
@@ -25,7 +26,7 @@ def openapi() -> dict[str, Any]:
     return dict(SchemaGenerator().get_schema(request=None, public=True))
 
 
-@lru_cache(maxsize=1)
+@cache
 def documented_paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     """Return a pattern and the operations of each documented address, literal ones first."""
     paths = sorted(openapi()["paths"].items(), key=lambda item: item[0].count("{"))
@@ -37,20 +38,32 @@ def documented_paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
 
 def check_documented(method: str, path: str, status: int, body: Any) -> None:
     """Fail unless an answer is one that the documentation promises for this call."""
-    from jsonschema import Draft202012Validator
-
-    components = openapi()["components"]
-    for pattern, operations in documented_paths():
+    for number, (pattern, operations) in enumerate(documented_paths()):
         operation = operations.get(method.lower())
         if operation and pattern.fullmatch(path.rstrip("/")):
-            responses = operation["responses"]
-            assert str(status) in responses, f"{method} {path} does not document a {status}"
-            schema = responses[str(status)]["content"]["application/json"]["schema"]
+            assert str(status) in operation["responses"], f"{method} {path} documents no {status}"
+            answer_validator(number, method.lower(), str(status)).validate(body)
             break
     else:
         assert status >= 400, f"{method} {path} is not documented"
-        schema = components["schemas"]["Error"]
-    Draft202012Validator({**schema, "components": components}).validate(body)
+        error_validator().validate(body)
+
+
+@cache
+def answer_validator(number: int, method: str, status: str) -> Draft202012Validator:
+    """Return what checks such answers of a call to one of the ``documented_paths()``."""
+    response = documented_paths()[number][1][method]["responses"][status]
+    return _validator(response["content"]["application/json"]["schema"])
+
+
+@cache
+def error_validator() -> Draft202012Validator:
+    """Return what checks errors of addresses that are not documented."""
+    return _validator(openapi()["components"]["schemas"]["Error"])
+
+
+def _validator(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator({**schema, "components": openapi()["components"]})
 
 
 @dataclass

@@ -27,19 +27,20 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def stage(db: None) -> Iterator["Stage"]:
-    """Return who calls and what there is, for many requests in one transaction."""
+def stages(db: None) -> Iterator[list["Stage"]]:
+    """Return each caller with what there is, for many requests in one transaction."""
     from django.core.signals import request_finished, request_started
     from django.db import close_old_connections
 
-    from viztube.ops.tests.stage import Stage
+    from viztube.ops.tests.stage import CALLERS, Stage
 
     signals = (request_started, request_finished)
     # As Django's own test client does: the transaction of the test is on this connection.
     for signal in signals:
         signal.disconnect(close_old_connections)
-    stage = Stage()
-    yield stage
+    stages = [Stage(caller) for caller in CALLERS]
+    yield stages
     for signal in signals:
         signal.connect(close_old_connections)
-    stage.check()
+    for stage in stages:
+        stage.check()

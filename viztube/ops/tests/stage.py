@@ -83,19 +83,19 @@ def small_picture() -> Binary:
 class Stage:
     """People, what they made, and one of them or nobody calling."""
 
-    def __init__(self) -> None:
+    def __init__(self, caller: str) -> None:
+        self.caller = caller
         self.statuses: set[int] = set()
-        self.caller = ""
         self.operation: Any = None
 
-    def prepared(self, caller: str, case: Case[Any]) -> tuple[Case[Any], dict[str, str] | None]:
+    def prepared(self, case: Case[Any]) -> tuple[Case[Any], dict[str, str] | None]:
         """Return a copy of a request with real things in it, and the caller's headers.
 
         A copy, because the tool sends one request for every caller; and changed in place, because
         it stays in the tool's eyes what it was made for: allowed or forbidden.
         """
-        if not self.caller:
-            self._set_up(caller, case.operation)
+        if self.operation is None:
+            self._set_up(case.operation)
         copy = copy_of(case)
         allowed = copy.meta is not None and copy.meta.generation.mode.is_positive
         body: Any = copy.body if isinstance(copy.body, dict) else {}
@@ -104,7 +104,7 @@ class Stage:
         self._place_ids(copy, choice, allowed)
         if allowed and body and choice % 4:
             self._fill_in(copy.operation.label, body)
-        if caller == "signed_out":
+        if self.caller == "signed_out":
             return copy, None
         # One's own token, and no made-up one beside it.
         copy.headers.pop("Authorization", None)
@@ -119,11 +119,13 @@ class Stage:
         """Fail unless the caller got where they may go, and nowhere else."""
         public = {} in self.operation.definition.raw["security"]
         succeeded = any(200 <= status < 300 and status != 204 for status in self.statuses)
-        assert succeeded == (public or self.caller != "signed_out"), self.statuses
+        assert succeeded == (public or self.caller != "signed_out"), (self.caller, self.statuses)
 
-    def _set_up(self, caller: str, operation: Any) -> None:
-        self.caller, self.operation = caller, operation
-        self.person: User = UserFactory.create(username="owner", is_staff=caller == "staff")
+    def _set_up(self, operation: Any) -> None:
+        self.operation = operation
+        self.person: User = UserFactory.create(
+            username=f"owner-{self.caller}", is_staff=self.caller == "staff"
+        )
         self.tokens = open_session(user=self.person, device=Device("pytest"))
         others = UserFactory.create_batch(2, password=None)
         self.videos = [
