@@ -112,7 +112,7 @@ def test_who_holds_a_row_is_not_waited_for_without_end(
 def test_a_batch_may_take_longer_than_a_request(
     small_old_service: OldService, run_import: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insert, waited = run.insert, []
+    waited: list[bool] = []
 
     def insert_late(*args: Any) -> set[Any]:
         if not waited:
@@ -120,7 +120,7 @@ def test_a_batch_may_take_longer_than_a_request(
             time.sleep(1.3)
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_sleep(1.3)")
-        return insert(*args)
+        return writing.insert(*args)
 
     monkeypatch.setattr(run, "insert", insert_late)
     with connection.cursor() as cursor:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from viztube.api.errors import LengthRequired, TooLarge, not_found
+from viztube.api.pagination import PagePagination
 from viztube.api.requests import Utf8Request, content_length
 
 # What multipart adds around its files: boundaries, headers and the text fields.
@@ -65,7 +66,8 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         if of is not None:
             rows = rows.filter(Exists(of))
         page = self.paginate_queryset(rows) or []
-        if of is not None and not self.paginator.total and not of.exists():
+        total = cast("PagePagination", self.paginator).total
+        if of is not None and not total and not of.exists():
             raise not_found()
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 

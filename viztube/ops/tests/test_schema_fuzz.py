@@ -14,7 +14,11 @@ import schemathesis
 from coverage import Coverage
 from django.db import transaction
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.checks import (
+    ignored_auth,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
 
 from viztube.ops.tests.stage import Stage, application
 
@@ -68,8 +72,8 @@ def unmeasured() -> Iterator[None]:
 def test_every_operation_keeps_to_its_documentation(
     case: schemathesis.Case[Any], stages: list[Stage]
 ) -> None:
-    # To make up a request takes as long as to answer it: each is sent by every caller.
-    for stage in stages:
+    # To make up a request takes as long as to answer it, so that more than one caller sends each.
+    for stage in [stage for stage in stages if stage.sends(case)]:
         try:
             send(case, stage)
         except Exception as error:
@@ -88,6 +92,9 @@ def send(case: schemathesis.Case[Any], stage: Stage) -> None:
             excluded.append(positive_data_acceptance)
         if is_padded(request.body):
             excluded.append(negative_data_rejection)
+        if stage.caller == "staff":
+            # It takes the credentials away, so that it is the same for whoever had some.
+            excluded.append(ignored_auth)
         request.validate_response(
             response,
             headers=headers,
