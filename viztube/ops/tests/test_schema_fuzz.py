@@ -6,12 +6,9 @@ parameters, undocumented methods and types of content, and random data. Its chec
 answer with the document. New endpoints are picked up by themselves.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import schemathesis
-from coverage import Coverage
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import (
@@ -50,21 +47,6 @@ schema = schemathesis.openapi.from_wsgi(
         }
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def unmeasured() -> Iterator[None]:
-    """Pause the measurement of coverage: with it these many requests take half as long again.
-
-    What only made-up requests reach would not be tested anyway.
-    """
-    measurement = Coverage.current()
-    if measurement is None:
-        yield
-        return
-    measurement.stop()
-    yield
-    measurement.start()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
