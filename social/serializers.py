@@ -18,7 +18,7 @@ from viztube.api.serializers import (
     ModelSerializer,
     Serializer,
 )
-from viztube.media.backends import media
+from viztube.media.backends import disk
 
 
 class LikedSerializer(Serializer):
@@ -191,7 +191,7 @@ class PlaylistSummarySerializer(PlaylistSerializer):
     def get_thumbnail(self, playlist: Any) -> str | None:
         """Return the address of the first thumbnail, None without one."""
         first = playlist.first_thumbnail
-        return media().url(Video(**first).thumbnail_path) if first else None
+        return disk().url(Video(**first).thumbnail_path) if first else None
 
 
 class PlaylistPageSerializer(PlaylistSerializer):

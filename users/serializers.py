@@ -22,7 +22,7 @@ from viztube.api.serializers import (
 )
 from viztube.api.serializers import EmailField as StrictEmailField
 from viztube.api.shapes import NOT_BLANK
-from viztube.media.backends import media
+from viztube.media.backends import disk
 from viztube.media.fields import PictureField
 
 USERNAME = re.compile(r"[a-z0-9_.-]{3,30}")
@@ -37,7 +37,7 @@ class MediaAddressField(serializers.CharField):
 
     def to_representation(self, value: str) -> str:
         """Return the address of a path."""
-        return media().url(value)
+        return disk().url(value)
 
 
 class UsernameField(CharField):

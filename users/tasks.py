@@ -1,12 +1,13 @@
 """Jobs of the users app."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from users.models import RefreshSession, SecurityEvent
-from viztube.media.queues import DEFAULT_QUEUE
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, Backoff
 
 # How long an ended session stays visible to staff.
 KEEP_ENDED = timedelta(days=30)
@@ -27,3 +28,12 @@ def prune_sessions(timestamp: int) -> None:
 def prune_security_events(timestamp: int) -> None:
     """Delete what the audit trail has kept long enough: it names people and where they were."""
     SecurityEvent.objects.filter(created_at__lt=timezone.now() - KEEP_EVENTS).delete()
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=40))
+def push_picture(user_id: str, column: str) -> None:
+    """Send a profile picture to Cloudinary, from the machine that has it."""
+    # Late: the service defers this job.
+    from users.services import pictures
+
+    pictures.push_picture(user_id=UUID(user_id), column=column)

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 
 from videos.models import Video
 from videos.services.videos import set_published
-from viztube.media.backends import media
+from viztube.media.backends import disk
 
 
 @admin.register(Video)
@@ -53,8 +53,8 @@ class VideoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show the video itself."""
         return format_html(
             '<video src="{}" poster="{}" controls preload="none" width="480"></video>',
-            media().url(video.video_path),
-            media().url(video.thumbnail_path),
+            disk().url(video.video_path),
+            disk().url(video.thumbnail_path),
         )
 
     @admin.action(description="Publish the chosen videos", permissions=["publish"])

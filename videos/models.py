@@ -28,9 +28,10 @@ class Video(models.Model):
     ``folder`` is where the files belong and what addresses are built from; ``stored_folder`` is
     where they are. They differ only between a commit and the rename that follows it.
 
-    ``video_file`` and ``thumbnail_file`` are names in that folder. With a slash in it, such a name
-    is a file elsewhere, which other videos may share: a path below the media root, or an absolute
-    address.
+    ``video_file`` and ``thumbnail_file`` are names in that folder on the disk. With a slash in it,
+    such a name is a file elsewhere, which other videos may share: a path below the media root, or
+    an absolute address. On Cloudinary the address is where the file belongs, and the public id is
+    what it is called now: they differ only between a commit and the renaming that follows it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -53,10 +54,18 @@ class Video(models.Model):
     # Without a file is only what came from the service before this one, where its upload failed.
     video_file = models.CharField()
     thumbnail_file = models.CharField(blank=True, default="")
+    # The HLS master playlist: an absolute address, "" until it answers.
+    stream_file = models.CharField(blank=True, default="", db_default="")
     # What the place elsewhere calls them; the defaults in the database are for the version before
     # these columns, which goes on while a deployment takes over.
     video_public_id = models.CharField(blank=True, default="", db_default="")
     thumbnail_public_id = models.CharField(blank=True, default="", db_default="")
+    video_bytes = models.BigIntegerField(null=True, help_text="Size of the original.")
+    video_format = models.CharField(blank=True, default="", db_default="")
+    video_version = models.BigIntegerField(null=True, help_text="Cloudinary's, of the original.")
+    processing_error = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="Why processing failed."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     search = models.GeneratedField(
@@ -92,6 +101,13 @@ class Video(models.Model):
                 condition=~Q(video_file="") | Q(is_published=False),
                 name="videos_video_published_has_file",
             ),
+            models.CheckConstraint(
+                condition=Q(video_bytes__gte=0), name="videos_video_video_bytes"
+            ),
+            models.CheckConstraint(
+                condition=Q(processing_error="") | Q(processing_status=ProcessingStatus.FAILED),
+                name="videos_video_error_when_failed",
+            ),
             models.UniqueConstraint(fields=["folder"], name="videos_video_folder_unique"),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -126,6 +142,18 @@ class Video(models.Model):
                 fields=["user"],
                 name="videos_video_published_in_h",
                 condition=Q(folder__startswith="h/", is_published=True, removed_at=None),
+            ),
+            # Cloudinary's notifications name a video by it.
+            models.Index(
+                fields=["video_public_id"],
+                name="videos_video_public_id",
+                condition=~Q(video_public_id=""),
+            ),
+            # The few on which work is left.
+            models.Index(
+                fields=["id"],
+                name="videos_video_processing",
+                condition=Q(processing_status=ProcessingStatus.PROCESSING),
             ),
             GinIndex(fields=["search"], name="videos_video_search"),
             # icontains compares in upper case.
@@ -186,6 +214,23 @@ class Video(models.Model):
     def total_views(self) -> int:
         """Return all views, those not folded yet included when the query asked for them."""
         return self.views + int(getattr(self, "pending_views", 0))
+
+
+class Notification(models.Model):
+    """What Cloudinary told us and we took, by its digest: the same is not taken twice."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="videos_notification_digest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]} at {self.received_at}"
 
 
 class ViewEvent(models.Model):

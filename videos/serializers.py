@@ -14,6 +14,7 @@ from viztube.api.serializers import (
     ModelSerializer,
     Serializer,
 )
+from viztube.media.backends import disk
 from viztube.media.fields import PictureField, VideoField
 
 TITLE_LENGTH = 500
@@ -61,8 +62,8 @@ class VideoSerializer(ModelSerializer):
         read_only_fields = fields
 
     def get_stream_url(self, video: Video) -> str | None:
-        """Return the address of the HLS master playlist; there is none yet."""
-        return None
+        """Return the address of the HLS master playlist, None while there is none."""
+        return disk().url(video.stream_file) or None
 
 
 class VideoWithUserSerializer(VideoSerializer):

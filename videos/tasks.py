@@ -1,13 +1,19 @@
-"""Jobs of the videos app."""
+"""Jobs of the videos app.
 
+Services that defer jobs of this module are imported where they are called.
+"""
+
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from videos.models import Video
-from videos.services import placement, views
-from viztube.media.backends import media
+from videos.models import Notification, Video
+from videos.services import assets, placement, views
+from viztube.media.backends import Kind, disk
+from viztube.media.notifications import MAX_AGE, MAX_AHEAD
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, Backoff
 
 
@@ -23,7 +29,63 @@ def remove_old_poster(video_id: str, name: str) -> None:
     with transaction.atomic():
         video = Video.objects.select_for_update(of=("self",)).filter(pk=video_id).first()
         if video is not None and video.thumbnail_file != name:
-            media().remove(video.stored_folder, name)
+            disk().remove(Kind.IMAGE, f"{video.stored_folder}/{name}")
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=40))
+def push_video(video_id: str, since: float) -> None:
+    """Send a video's files to Cloudinary, from the machine that has them."""
+    from videos.services import pushes
+
+    pushes.push_video(video_id=UUID(video_id), since=since)
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))
+def remove_spooled(video_id: str, folder: str) -> None:
+    """Delete files of this disk that are on Cloudinary now."""
+    from videos.services import pushes
+
+    pushes.remove_spooled(video_id=UUID(video_id), folder=folder)
+
+
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+def move_assets(video_id: str, folders: list[str]) -> None:
+    """Rename a video's files on Cloudinary to where they belong, and ask for its stream there."""
+    from videos.services import streams
+
+    assets.move_assets(video_id=UUID(video_id), folders=folders)
+    streams.request_stream(video_id=UUID(video_id))
+
+
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+def remove_asset(kind: str, public_id: str) -> None:
+    """Delete a file on Cloudinary that no video has any longer."""
+    assets.remove_asset(kind=Kind(kind), public_id=public_id)
+
+
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+def confirm_stream(video_id: str, since: float) -> None:
+    """Look whether a video's stream answers, until it does."""
+    from videos.services import streams
+
+    streams.confirm_stream(video_id=UUID(video_id), since=since)
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queue=DEFAULT_QUEUE, queueing_lock="resume_processing")
+def resume_processing(timestamp: int) -> None:
+    """Take up what nobody works on although it is not finished, every hour."""
+    from videos.services import resumption
+
+    resumption.resume_processing()
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(queue=DEFAULT_QUEUE, queueing_lock="prune_notifications")
+def prune_notifications(timestamp: int) -> None:
+    """Forget notifications that are too old to be taken again."""
+    horizon = timezone.now() - timedelta(seconds=MAX_AGE + MAX_AHEAD)
+    Notification.objects.filter(received_at__lt=horizon).delete()
 
 
 @app.periodic(cron="* * * * *")
@@ -37,7 +99,6 @@ def fold_views(timestamp: int) -> None:
 @app.task(queue=DISK_QUEUE, queueing_lock="follow_standing")
 def follow_standing(timestamp: int) -> None:
     """Let files follow the standing of their owners, every minute."""
-    # Late, because it gives files new places, which defers settle_video of this module.
     from videos.services import standing
 
     standing.follow_standing()

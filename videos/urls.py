@@ -3,13 +3,18 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from videos.views import VideoViewSet, WatchHistoryViewSet
+from videos.views import CloudinaryNotificationViewSet, VideoViewSet, WatchHistoryViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("videos", VideoViewSet, basename="video")
 
 urlpatterns = [
     *router.urls,
+    path(
+        "media/cloudinary/notify",
+        CloudinaryNotificationViewSet.as_view({"post": "create"}),
+        name="cloudinary-notify",
+    ),
     path(
         "user/watch-history",
         WatchHistoryViewSet.as_view({"get": "list", "delete": "clear"}),

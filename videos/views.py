@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -23,6 +24,8 @@ from videos.serializers import (
     VideoWithUserSerializer,
 )
 from videos.services import uploads, videos, views
+from videos.services.notifications import take_notification
+from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
@@ -110,6 +113,25 @@ class VideoViewSet(ApiViewSet):
     def _answer(self, video: Video) -> Any:
         """Return a video of the caller's as this call left it, with its counts as they are now."""
         return VideoSerializer(Video.objects.add_details(video, self.request.user)).data
+
+
+@extend_schema(exclude=True)
+class CloudinaryNotificationViewSet(ApiViewSet):
+    """Where Cloudinary tells what has become of a video; its signature is the permission."""
+
+    authentication_classes = ()
+    public_actions = frozenset({"create"})
+
+    def create(self, request: Request) -> Response:
+        """Take a notification; what it says of files that we do not know is ignored."""
+        if settings.CLOUDINARY_ACCOUNT is None:
+            raise not_found()
+        take_notification(
+            body=request._request.body,
+            timestamp=request.headers.get("X-Cld-Timestamp", ""),
+            signature=request.headers.get("X-Cld-Signature", ""),
+        )
+        return ok(message="Notification taken.")
 
 
 class WatchHistoryViewSet(ApiViewSet):

@@ -7,9 +7,10 @@ empty value counts as not set, because Compose passes empty strings for what is 
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -23,8 +24,30 @@ _ORIGIN = re.compile(
     r"https?://([a-z0-9.-]+|\[[0-9a-f]*:[0-9a-f.:]+\])(:(?P<port>[0-9]{1,5}))?", re.IGNORECASE
 )
 
+# What the console of Cloudinary shows as "API environment variable".
+_CLOUDINARY = re.compile(
+    r"cloudinary://(?P<key>[0-9]{6,30}):(?P<secret>[A-Za-z0-9_-]{16,100})@(?P<cloud>[a-z0-9_-]+)"
+    r"(?P<distribution>/[a-z0-9.-]+)?(\?(?P<options>[^#\s]*))?"
+)
+# Of the options that the SDK reads from the address, those that say where Cloudinary is.
+_CLOUDINARY_OPTIONS = {"upload_prefix", "cname", "private_cdn", "secure", "secure_distribution"}
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class CloudinaryAccount:
+    """Where media goes, and what the SDK is to be configured with besides the credentials."""
+
+    cloud_name: str
+    api_key: str
+    api_secret: str
+    options: tuple[tuple[str, str | bool], ...] = ()
+
+    def __repr__(self) -> str:
+        """Leave the credentials out of tracebacks and logs."""
+        return f"CloudinaryAccount({self.cloud_name!r})"
 
 
 class Environment:
@@ -137,6 +160,30 @@ class Environment:
         if not is_redis(value):
             raise ImproperlyConfigured(f"{name} must look like redis://:password@host:6379/0.")
         return value
+
+    def cloudinary(self, name: str) -> CloudinaryAccount | None:
+        """Return the account in a ``cloudinary://`` address, None when none is set."""
+        value = self.text(name, "")
+        if not value:
+            return None
+        match = _CLOUDINARY.fullmatch(value)
+        options = dict(parse_qsl(match["options"] or "")) if match else {}
+        if match is None or not options.keys() <= _CLOUDINARY_OPTIONS:
+            raise ImproperlyConfigured(
+                f"{name} must look like cloudinary://key:secret@cloud-name: copy the API "
+                "environment variable from Cloudinary's console, or unset it to keep media here."
+            )
+        if match["distribution"]:
+            options |= {"private_cdn": "true", "secure_distribution": match["distribution"][1:]}
+        return CloudinaryAccount(
+            match["cloud"],
+            match["key"],
+            match["secret"],
+            tuple(
+                (key, text.lower() in _TRUE if key in {"private_cdn", "secure"} else text)
+                for key, text in options.items()
+            ),
+        )
 
 
 def as_browsers_write(origin: str) -> str:

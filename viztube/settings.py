@@ -229,6 +229,19 @@ MEDIA_INCOMING = MEDIA_ROOT / "incoming"
 SERVE_MEDIA = env.flag("SERVE_MEDIA", default=DEBUG)
 FILE_UPLOAD_HANDLERS = ["viztube.media.uploads.LimitedUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o644
+
+# When set, media moves on to Cloudinary once it is received; else this disk is its place.
+CLOUDINARY_ACCOUNT = env.cloudinary("CLOUDINARY_URL")
+# For django-cloudinary-storage, whose storages we build on. It is no installed app: its commands
+# would delete what no FileField names, which is all of ours, and replace collectstatic.
+CLOUDINARY_STORAGE = {
+    "CLOUD_NAME": CLOUDINARY_ACCOUNT.cloud_name if CLOUDINARY_ACCOUNT else "",
+    "API_KEY": CLOUDINARY_ACCOUNT.api_key if CLOUDINARY_ACCOUNT else "",
+    "API_SECRET": CLOUDINARY_ACCOUNT.api_secret if CLOUDINARY_ACCOUNT else "",
+    # Names are public ids as they are.
+    "PREFIX": "",
+}
+
 FFMPEG = env.text("FFMPEG", "ffmpeg")
 FFPROBE = env.text("FFPROBE", "ffprobe")
 

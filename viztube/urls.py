@@ -24,5 +24,6 @@ urlpatterns = [
     path("api/v2/", include("dashboard.urls")),
 ]
 
-if settings.SERVE_MEDIA:
+# With Cloudinary, nginx hands over what it does not find.
+if settings.SERVE_MEDIA or settings.CLOUDINARY_ACCOUNT:
     urlpatterns.append(re_path(rf"^media/(?P<path>{SERVED_PATTERN})$", serve_media))

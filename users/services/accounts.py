@@ -13,11 +13,12 @@ from django.db import transaction
 from users.devices import Device
 from users.models import SecurityEventKind, User
 from users.services.audit import record
+from users.services.pictures import discard_picture, push_on_commit
 from users.services.sessions import revoke_sessions
 from viztube.api.errors import FieldError, UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
-from viztube.media.paths import PUBLISHED, is_stored_folder
-from viztube.media.placement import discard_on_commit, place_on_commit
+from viztube.media.paths import PUBLISHED
+from viztube.media.placement import place_on_commit
 from viztube.media.uploads import working_folder
 
 
@@ -55,6 +56,8 @@ def register(
             user.save(force_insert=True)
             for source, target in moves:
                 place_on_commit(source, target)
+            columns = [picture.column for picture in (AVATAR, COVER_IMAGE)]
+            push_on_commit(user=user, columns=[name for name in columns if getattr(user, name)])
     return user
 
 
@@ -65,9 +68,8 @@ def replace_picture(*, user: User, picture: Picture, upload: "UploadedFile[bytes
         old = User.objects.locked().get(pk=user.pk)
         user.save(update_fields=[picture.column, "updated_at"])
         place_on_commit(source, target)
-        old_folder = getattr(old, picture.column).rpartition("/")[0]
-        if is_stored_folder(old_folder):
-            discard_on_commit(old_folder)
+        push_on_commit(user=user, columns=[picture.column])
+        discard_picture(getattr(old, picture.column))
     return user
 
 

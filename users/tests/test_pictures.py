@@ -11,7 +11,7 @@ from PIL import Image
 from users.models import User
 from users.tests.queries import captured_queries
 from viztube.api.tests.fixtures import Answer, Client
-from viztube.media.backends import LocalBackend
+from viztube.media.disk import DiskBackend
 from viztube.media.tests.fixtures import named_file, picture
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_a_crash_between_commit_and_move_is_mended_by_the_job(
         raise OSError("the disk is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(LocalBackend, "move", away)
+        patch.setattr(DiskBackend, "move", away)
         answer = kind.send(user_client, picture())
 
     assert answer.status == 200

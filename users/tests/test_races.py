@@ -22,7 +22,8 @@ from users.tests.factories import PASSWORD, UserFactory
 from users.tests.signing_in import Device, log_in, refresh_with
 from viztube.api.tests.fixtures import Answer, Client
 from viztube.api.tests.threads import at_once
-from viztube.media.backends import FolderMissing, LocalBackend
+from viztube.media.backends import FolderMissing
+from viztube.media.disk import DiskBackend
 from viztube.media.tests.fixtures import picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -352,15 +353,15 @@ def test_an_avatar_replaced_before_it_was_moved_is_never_served(
     monkeypatch: pytest.MonkeyPatch, stored_files: Callable[[], set[str]]
 ) -> None:
     device = log_in(UserFactory.create())
-    move = LocalBackend.move
+    move = DiskBackend.move
     late: list[Callable[[], None]] = []
 
-    def move_later(self: LocalBackend, source: str, target: str) -> None:
+    def move_later(self: DiskBackend, source: str, target: str) -> None:
         late.append(lambda: move(self, source, target))
 
-    monkeypatch.setattr(LocalBackend, "move", move_later)
+    monkeypatch.setattr(DiskBackend, "move", move_later)
     Client(device.access).patch("user/update-avatar", {"avatar": picture()})
-    monkeypatch.setattr(LocalBackend, "move", move)
+    monkeypatch.setattr(DiskBackend, "move", move)
     Client(device.access).patch("user/update-avatar", {"avatar": picture()})
 
     with pytest.raises(FolderMissing):

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from videos.models import Video
-from viztube.media.backends import media
+from viztube.media.backends import disk
 
 
 def settle(*, video_id: UUID) -> None:
@@ -20,5 +20,5 @@ def settle(*, video_id: UUID) -> None:
 
 def finish_move(*, video: Video) -> None:
     """Move the files of a locked row, which the caller saves. Raises FolderMissing, OSError."""
-    media().move(video.stored_folder, video.folder)
+    disk().move(video.stored_folder, video.folder)
     video.stored_folder = video.folder

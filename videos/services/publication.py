@@ -3,19 +3,26 @@
 from django.db import transaction
 
 from videos.models import Video
+from videos.services import assets
 from videos.services.placement import settle
-from videos.tasks import settle_video
+from videos.tasks import move_assets, settle_video
 from viztube.media.paths import new_folder
-from viztube.media.placement import SAFETY_NET_DELAY
+from viztube.media.placement import SAFETY_NET_DELAY, discard_on_commit
 
 
 def relocate_on_commit(*, video: Video) -> None:
     """Give a locked or new row a fresh folder in the area where its files belong.
 
     The caller saves the row. The files follow once the transaction commits, and then every address
-    handed out before is gone; a job looks after the move.
+    handed out before is gone; a job looks after the move. On Cloudinary it is the job that moves
+    them, because a request does not wait for others.
     """
-    video.folder = new_folder(video.area)
+    old, video.folder = video.folder, new_folder(video.area)
+    if assets.readdress(video=video):
+        move_assets.defer(video_id=str(video.pk), folders=[old])
+        if not video.has_folder:
+            # What Cloudinary has now may still be here, under the address from before.
+            discard_on_commit(video.stored_folder)
     if not video.has_folder:
         video.stored_folder = video.folder
         return

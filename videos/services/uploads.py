@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from users.models import User
-from videos.models import Video
+from videos.models import ProcessingStatus, Video
 from videos.services.publication import relocate_on_commit
+from videos.services.pushes import push_on_commit
 from viztube.api.errors import UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
 from viztube.media.probe import NotAVideo, extract_poster, probe
@@ -48,11 +50,17 @@ def upload_video(
             height=info.height,
             stored_folder=folder.name,
             video_file=path.name,
+            video_bytes=path.stat().st_size,
+            video_format=info.extension,
             thumbnail_file=poster,
+            processing_status=ProcessingStatus.PROCESSING
+            if settings.CLOUDINARY_ACCOUNT
+            else ProcessingStatus.COMPLETED,
         )
         with transaction.atomic():
             relocate_on_commit(video=video)
             video.save(force_insert=True)
+            push_on_commit(video=video)
     return video
 
 

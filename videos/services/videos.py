@@ -8,12 +8,14 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from videos.models import Video
+from videos.services.assets import assets_of
 from videos.services.placement import finish_move
 from videos.services.publication import relocate_on_commit
+from videos.services.pushes import push_on_commit
 from videos.services.uploads import store_poster
-from videos.tasks import remove_old_poster
+from videos.tasks import remove_asset, remove_old_poster
 from viztube.api.errors import FieldError, not_found
-from viztube.media.backends import FolderMissing, media
+from viztube.media.backends import FolderMissing, disk
 from viztube.media.placement import discard_on_commit
 from viztube.media.uploads import working_folder
 
@@ -41,6 +43,7 @@ def update_video(
             if poster is not None:
                 if row.thumbnail_file and "/" not in row.thumbnail_file:
                     remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
+                _discard_assets(row, "thumbnail")
                 row.thumbnail_file, row.thumbnail_public_id = poster.name, ""
             if row.is_misplaced:
                 relocate_on_commit(video=row)
@@ -48,9 +51,10 @@ def update_video(
             if poster is not None:
                 # Last, so that a row that cannot be saved leaves no picture behind.
                 if not had_folder:
-                    media().make(row.stored_folder)
-                media().add(row.stored_folder, poster)
+                    disk().make(row.stored_folder)
+                disk().add(row.stored_folder, poster)
                 poster.parent.rmdir()
+                push_on_commit(video=row)
     return row
 
 
@@ -72,8 +76,17 @@ def delete_video(*, video: Video) -> None:
         row = _locked(video)
         for folder in {row.stored_folder, row.folder}:
             discard_on_commit(folder)
+        _discard_assets(row, "video", "thumbnail")
         row.comments.all().purge()
         row.delete()
+
+
+def _discard_assets(row: Video, *slots: str) -> None:
+    """Delete files on Cloudinary, wherever they are on their way, once the transaction commits."""
+    for asset in assets_of(row):
+        if asset.slot in slots:
+            for public_id in {asset.public_id, asset.wanted}:
+                remove_asset.defer(kind=asset.kind.value, public_id=public_id)
 
 
 def _require_file(row: Video) -> None:

@@ -20,7 +20,7 @@ from videos.services.videos import delete_video
 from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
 from viztube.api.tests.threads import Started, at_once
-from viztube.media.backends import LocalBackend
+from viztube.media.disk import DiskBackend
 from viztube.media.paths import new_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -273,20 +273,20 @@ def test_a_move_and_the_next_change_wait_for_each_other(
     video = VideoFactory.create(
         user=user, folder=new_folder("p"), stored_folder=new_folder("incoming"), files=True
     )
-    move = LocalBackend.move
+    move = DiskBackend.move
     threads: list[threading.Thread] = []
 
     def toggle() -> None:
         at_once([lambda: user_client.patch(f"videos/toggle/publish/{video.pk}")])
 
-    def move_while_toggled(self: LocalBackend, source: str, target: str) -> None:
+    def move_while_toggled(self: DiskBackend, source: str, target: str) -> None:
         if not threads:
             threads.append(threading.Thread(target=toggle))
             threads[0].start()
             threads[0].join(timeout=0.3)
         move(self, source, target)
 
-    monkeypatch.setattr(LocalBackend, "move", move_while_toggled)
+    monkeypatch.setattr(DiskBackend, "move", move_while_toggled)
     settle(video_id=video.pk)
     threads[0].join()
 

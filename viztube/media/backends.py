@@ -1,121 +1,134 @@
-"""The media interface: what the apps may ask of the place where files are.
+"""The media interface: what the apps may ask of a place where files are.
 
-Folders are the unit: one holds all files of a video or of one profile image. Every method is safe
-to repeat, because jobs are.
+There are two places. The disk of this machine receives every file and serves it at once; it is
+where files stay, unless ``CLOUDINARY_URL`` is set: then they move on to Cloudinary. Rows say where
+each file is: a path below the media root, or the absolute address at which it is delivered.
 """
 
-import shutil
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
-from urllib.parse import urljoin
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from viztube.media.paths import INCOMING, TRASH, is_stored_folder
+if TYPE_CHECKING:
+    from viztube.environment import CloudinaryAccount
+    from viztube.media.cloud import CloudinaryBackend
+    from viztube.media.disk import DiskBackend
+
+
+class Kind(StrEnum):
+    """What a file is; Cloudinary keeps each kind in a name space of its own."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+VIDEO_SUFFIXES = {".mp4", ".mov", ".webm", ".mkv"}
+
+
+def kind_of(path: PurePath) -> Kind:
+    """Return what a file of ours is, by the name that we gave it."""
+    return Kind.VIDEO if path.suffix in VIDEO_SUFFIXES else Kind.IMAGE
 
 
 class FolderMissing(Exception):
     """A folder is neither where it was nor where it should go."""
 
 
+class MediaMissing(Exception):
+    """There is no such file."""
+
+
+class MediaUnavailable(Exception):
+    """The place does not answer, or not now: what was asked for may work later."""
+
+
+class MediaRefused(Exception):
+    """The place takes no such file, however often it is asked; the text says why, for staff."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as its place describes it.
+
+    ``public_id`` is what the place calls it: on the disk, its path below the media root.
+    ``address`` is what rows keep. ``bytes`` is its size, ``width`` and ``height`` are in pixels,
+    ``duration`` is in seconds; None stands for what the place does not know.
+    """
+
+    kind: Kind
+    public_id: str
+    address: str
+    bytes: int
+    format: str
+    version: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    made_at: datetime | None = None
+
+
 class MediaBackend(ABC):
-    """A place for media folders."""
+    """A place for media files. Every method is safe to repeat, because jobs are."""
 
     @abstractmethod
     def url(self, path: str) -> str:
-        """Return the absolute address of a file, "" for no file."""
+        """Return the absolute address of a path like ``p/<key>/video.mp4``, "" for no path."""
 
     @abstractmethod
-    def move(self, source: str, target: str) -> None:
-        """Move a folder in one step; done already is fine. Raises FolderMissing, OSError."""
+    def add(self, folder: str, file: Path) -> StoredFile:
+        """Take a file of this machine into a folder, under its own name; there already is fine.
 
-    @abstractmethod
-    def make(self, folder: str) -> None:
-        """Make a folder; there already is fine. Raises OSError."""
-
-    @abstractmethod
-    def add(self, folder: str, file: Path) -> None:
-        """Move a file of this machine into a folder, under its own name. Raises OSError."""
-
-    @abstractmethod
-    def remove(self, folder: str, name: str) -> None:
-        """Remove one file of a folder; gone already is fine. Raises OSError."""
-
-    @abstractmethod
-    def withdraw(self, folder: str) -> None:
-        """Make every address below a folder stop working, in one step. Raises OSError."""
-
-    @abstractmethod
-    def delete(self, folder: str) -> None:
-        """Remove a folder and what is left of it; gone already is fine. Raises OSError."""
-
-
-class LocalBackend(MediaBackend):
-    """Folders below ``MEDIA_ROOT``; moving is a rename on one file system."""
-
-    def url(self, path: str) -> str:
-        """Return ``PUBLIC_URL/media/...``; an imported absolute address stays as it is."""
-        if not path:
-            return ""
-        return urljoin(settings.PUBLIC_URL + settings.MEDIA_URL, path)
-
-    def move(self, source: str, target: str) -> None:
-        """Rename a folder."""
-        old, new = self._folder(source), self._folder(target)
-        if source == target:
-            return
-        new.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            old.rename(new)
-        except FileNotFoundError:
-            if not new.is_dir():
-                raise FolderMissing(f"{source} cannot become {target}: neither exists.") from None
-
-    def make(self, folder: str) -> None:
-        """Make a folder and, on a new disk, the one above it."""
-        self._folder(folder).mkdir(parents=True, exist_ok=True)
-
-    def add(self, folder: str, file: Path) -> None:
-        """Rename a file into a folder."""
-        file.rename(self._folder(folder) / file.name)
-
-    def remove(self, folder: str, name: str) -> None:
-        """Unlink a file."""
-        (self._folder(folder) / Path(name).name).unlink(missing_ok=True)
-
-    def withdraw(self, folder: str) -> None:
-        """Rename a folder into the trash, which nothing serves.
-
-        It may still be on its way from ``incoming/``: looking there first and then at its place
-        cannot miss it, and a move that comes later finds nothing to move.
+        Raises OSError, MediaUnavailable, MediaRefused.
         """
-        trash = self._trash(folder)
-        trash.parent.mkdir(parents=True, exist_ok=True)
-        place = self._folder(folder)
-        for path in (self._folder(f"{INCOMING}/{place.name}"), place):
-            with suppress(FileNotFoundError):
-                path.rename(trash)
 
-    def delete(self, folder: str) -> None:
-        """Withdraw a folder, then remove its files."""
-        self.withdraw(folder)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self._trash(folder))
+    @abstractmethod
+    def find(self, kind: Kind, public_id: str) -> StoredFile | None:
+        """Return what is known of a file, None when there is none. Raises MediaUnavailable."""
 
-    @staticmethod
-    def _folder(path: str) -> Path:
-        if not is_stored_folder(path):
-            raise ValueError(f"Not a media folder: {path!r}")
-        return Path(settings.MEDIA_ROOT) / path
+    @abstractmethod
+    def fetch(self, address: str, target: Path) -> None:
+        """Write a copy of a file to a path of this machine.
 
-    @classmethod
-    def _trash(cls, path: str) -> Path:
-        return Path(settings.MEDIA_ROOT) / TRASH / cls._folder(path).name
+        Raises OSError, MediaMissing, MediaUnavailable.
+        """
+
+    @abstractmethod
+    def remove(self, kind: Kind, public_id: str) -> None:
+        """Remove one file; gone already is fine. Raises OSError, MediaUnavailable."""
+
+    @abstractmethod
+    def holdings(self) -> Iterator[StoredFile]:
+        """Yield every file in capability folders. Raises OSError, MediaUnavailable."""
+
+
+def disk() -> "DiskBackend":
+    """Return the disk of this machine."""
+    return _disk()
+
+
+def cloud() -> "CloudinaryBackend | None":
+    """Return Cloudinary, None when ``CLOUDINARY_URL`` is not set."""
+    return _cloud(settings.CLOUDINARY_ACCOUNT) if settings.CLOUDINARY_ACCOUNT else None
+
+
+# Late imports below: both build on this module, and the SDK costs memory that only those pay who
+# use it.
+@lru_cache(maxsize=1)
+def _disk() -> "DiskBackend":
+    from viztube.media.disk import DiskBackend
+
+    return DiskBackend()
 
 
 @lru_cache(maxsize=1)
-def media() -> MediaBackend:
-    """Return the backend in use."""
-    return LocalBackend()
+def _cloud(account: "CloudinaryAccount") -> "CloudinaryBackend":
+    from viztube.media.cloud import CloudinaryBackend
+
+    return CloudinaryBackend(account)

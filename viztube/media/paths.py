@@ -8,7 +8,7 @@ of these is ever served.
 
 import re
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 
@@ -23,6 +23,7 @@ STORED_FOLDER_PATTERN = r"(p|h|incoming)/[0-9a-f]{32}"
 # No segment may start with a dot, so no address can climb out of its folder.
 SERVED_PATTERN = FOLDER_PATTERN + r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3}"
 
+_PUBLIC_ID = re.compile(FOLDER_PATTERN + r"/[A-Za-z0-9_-]{1,80}")
 _STORED_FOLDER = re.compile(STORED_FOLDER_PATTERN)
 
 
@@ -36,6 +37,16 @@ def incoming_folder() -> Path:
 def new_folder(area: str) -> str:
     """Return a fresh capability folder, like ``p/3f...``."""
     return f"{area}/{secrets.token_hex(16)}"
+
+
+def public_id_of(path: str) -> str:
+    """Return what Cloudinary calls a path of ours: it keeps the extension apart."""
+    return str(PurePosixPath(path).with_suffix(""))
+
+
+def is_own_id(public_id: str) -> bool:
+    """Tell whether a public id is one that we give, and not the service's before this one."""
+    return bool(_PUBLIC_ID.fullmatch(public_id))
 
 
 def is_stored_folder(path: str) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 from django.conf import settings
 from procrastinate.contrib.django import app
 
-from viztube.media.backends import FolderMissing, media
+from viztube.media.backends import FolderMissing, Kind, cloud, disk
 from viztube.media.paths import INCOMING, TRASH
-from viztube.media.queues import DISK_QUEUE, Backoff
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, Backoff
 
 DAY = 24 * 3600
 # A file still being received is young; a folder may wait for a job that a full disk holds up, which
@@ -21,16 +21,24 @@ STALE_FOLDER_AGE = 2 * DAY
 @app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))
 def delete_folder(folder: str) -> None:
     """Remove a folder whose row is gone; tried for more than a day before staff is asked."""
-    media().delete(folder)
+    disk().delete(folder)
 
 
 @app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))
 def place_folder(source: str, target: str) -> None:
     """Finish moving a folder that the request was to move itself; most often that is done."""
     try:
-        media().move(source, target)
+        disk().move(source, target)
     except FolderMissing:
         return  # moved, and deleted or replaced since
+
+
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+def remove_from_cloud(kind: str, public_id: str) -> None:
+    """Delete a file on Cloudinary that nothing refers to any longer."""
+    backend = cloud()
+    if backend is not None:
+        backend.remove(Kind(kind), public_id)
 
 
 @app.periodic(cron="17 * * * *")

@@ -1,11 +1,21 @@
-"""Serving media in development. In production nginx serves the same folders, without Django."""
+"""Serving media in development. In production nginx serves the same folders, without Django.
+
+Either way, what is not on the disk may have moved on to Cloudinary since its address was told.
+"""
 
 from pathlib import Path
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotFound,
+    HttpResponseRedirect,
+)
 from django.views.decorators.http import require_safe
 
+from viztube.media.backends import cloud
 from viztube.media.paths import PUBLISHED
 from viztube.media.ranges import file_response
 
@@ -35,9 +45,19 @@ def _answer(request: HttpRequest, path: str) -> HttpResponseBase:
     try:
         response = file_response(request, Path(settings.MEDIA_ROOT) / path)
     except OSError:
-        return HttpResponseNotFound("There is nothing here.", content_type="text/plain")
+        return _elsewhere(path)
     if path.startswith(f"{PUBLISHED}/"):
         response["Cache-Control"] = "public, max-age=3600"
     else:
         response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _elsewhere(path: str) -> HttpResponse:
+    """Lead to where a file of ours is on Cloudinary; if it is not there either, that says so."""
+    backend = cloud()
+    if backend is None:
+        return HttpResponseNotFound("There is nothing here.", content_type="text/plain")
+    response = HttpResponseRedirect(backend.url(path))
+    response["Cache-Control"] = "no-store"
     return response

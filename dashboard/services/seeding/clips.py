@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from dashboard.services.clips import LIFE, MANDELBROT, TEST_CARD, generate_clip
 from dashboard.services.seeding.amounts import SeedingRefused
-from viztube.media.backends import media
+from viztube.media.backends import disk
 from viztube.media.commands import CommandFailed
 from viztube.media.paths import PUBLISHED
 from viztube.media.probe import NotAVideo, VideoInfo, extract_poster, probe
@@ -51,7 +51,7 @@ def shared_clips() -> Iterator[list[Clip]]:
         yield [_clip(*recipe, made=made) for recipe in CLIPS]
     except BaseException:
         for folder in made:
-            media().delete(folder)
+            disk().delete(folder)
         raise
 
 
@@ -80,4 +80,4 @@ def _make(folder: str, picture: str, pitch: int, seconds: int) -> None:
         face.parent.mkdir()
         with Image.open(poster, formats=("JPEG",)) as frame:
             ImageOps.fit(frame, (FACE_SIDE, FACE_SIDE)).save(face)
-        media().move(work.name, folder)
+        disk().move(work.name, folder)

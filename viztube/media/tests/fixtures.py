@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from viztube.environment import Environment
+from viztube.media.tests.standin import StandIn, running_standin
+
 CLIP = Path(__file__).parent / "data" / "bigbuckbunny.mp4"
 CLIP_DURATION = 5.312  # seconds
 CLIP_SIZE = (1280, 720)  # pixels
@@ -39,6 +42,22 @@ def empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
             "TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_workers, "
             "procrastinate_periodic_defers"
         )
+
+
+@pytest.fixture
+def standin(settings: Any) -> Iterator[StandIn]:
+    """Let Cloudinary be in use, and return what stands in for it."""
+    with running_standin() as server:
+        settings.CLOUDINARY_ACCOUNT = Environment({"X": server.cloudinary_url}).cloudinary("X")
+        yield server
+
+
+@pytest.fixture(params=["disk", "cloudinary"])
+def place(request: pytest.FixtureRequest) -> str:
+    """Run a test twice: with files staying on this disk, and with files going to Cloudinary."""
+    if request.param == "cloudinary":
+        request.getfixturevalue("standin")
+    return str(request.param)
 
 
 @pytest.fixture

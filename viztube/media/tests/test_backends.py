@@ -1,4 +1,4 @@
-"""The local backend: whole folders, moved and deleted in one step, safe to repeat."""
+"""The disk: whole folders, moved and deleted in one step, safe to repeat."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from viztube.media.backends import FolderMissing, LocalBackend, media
+from viztube.media.backends import FolderMissing, Kind, disk
+from viztube.media.disk import DiskBackend
 from viztube.media.paths import HIDDEN, PUBLISHED, is_stored_folder, new_folder
 
 KEY = "0123456789abcdef" * 2
@@ -25,7 +26,7 @@ def test_a_folder_is_moved_whole_and_moving_again_is_fine(media_root: Path) -> N
     fill(media_root, SOURCE)
 
     for _ in range(3):
-        media().move(SOURCE, TARGET)
+        disk().move(SOURCE, TARGET)
 
     assert (media_root / TARGET / "video.mp4").read_bytes() == b"0123456789"
     assert not (media_root / SOURCE).exists()
@@ -34,14 +35,14 @@ def test_a_folder_is_moved_whole_and_moving_again_is_fine(media_root: Path) -> N
 def test_moving_to_the_same_place_changes_nothing(media_root: Path) -> None:
     fill(media_root, TARGET)
 
-    media().move(TARGET, TARGET)
+    disk().move(TARGET, TARGET)
 
     assert (media_root / TARGET / "video.mp4").exists()
 
 
 def test_moving_what_is_nowhere_says_so(media_root: Path) -> None:
     with pytest.raises(FolderMissing, match="neither exists"):
-        media().move(SOURCE, TARGET)
+        disk().move(SOURCE, TARGET)
 
 
 def test_a_folder_with_other_files_is_never_overwritten(media_root: Path) -> None:
@@ -49,7 +50,7 @@ def test_a_folder_with_other_files_is_never_overwritten(media_root: Path) -> Non
     fill(media_root, TARGET, "old.mp4")
 
     with pytest.raises(OSError, match="not empty"):
-        media().move(SOURCE, TARGET)
+        disk().move(SOURCE, TARGET)
 
     assert (media_root / SOURCE / "new.mp4").exists()
     assert (media_root / TARGET / "old.mp4").exists()
@@ -58,8 +59,8 @@ def test_a_folder_with_other_files_is_never_overwritten(media_root: Path) -> Non
 def test_withdrawing_takes_a_folder_out_of_what_is_served(media_root: Path) -> None:
     fill(media_root, TARGET)
 
-    media().withdraw(TARGET)
-    media().withdraw(TARGET)
+    disk().withdraw(TARGET)
+    disk().withdraw(TARGET)
 
     assert not (media_root / TARGET).exists()
     assert (media_root / "trash" / OTHER / "video.mp4").exists()
@@ -68,22 +69,22 @@ def test_withdrawing_takes_a_folder_out_of_what_is_served(media_root: Path) -> N
 def test_a_folder_withdrawn_before_it_arrived_never_arrives(media_root: Path) -> None:
     fill(media_root, SOURCE)
 
-    media().withdraw(f"p/{KEY}")
+    disk().withdraw(f"p/{KEY}")
 
     with pytest.raises(FolderMissing):
-        media().move(SOURCE, f"p/{KEY}")
-    media().delete(f"p/{KEY}")
+        disk().move(SOURCE, f"p/{KEY}")
+    disk().delete(f"p/{KEY}")
     assert [path for path in media_root.rglob("*") if path.is_file()] == []
 
 
 def test_deleting_leaves_nothing_whether_withdrawn_or_not(media_root: Path) -> None:
     fill(media_root, TARGET, "hls/720/init.mp4")
     fill(media_root, SOURCE)
-    media().withdraw(SOURCE)
+    disk().withdraw(SOURCE)
 
     for _ in range(2):
-        media().delete(TARGET)
-        media().delete(SOURCE)
+        disk().delete(TARGET)
+        disk().delete(SOURCE)
 
     assert [path for path in media_root.rglob("*") if path.is_file()] == []
     assert not (media_root / TARGET).exists()
@@ -95,20 +96,22 @@ def test_a_file_is_added_and_removed_under_its_own_name(media_root: Path, tmp_pa
     poster = tmp_path / "poster.jpg"
     poster.write_bytes(b"poster")
 
-    media().add(TARGET, poster)
+    disk().add(TARGET, poster)
     assert (media_root / TARGET / "poster.jpg").read_bytes() == b"poster"
     assert not poster.exists()
 
     for _ in range(2):
-        media().remove(TARGET, "poster.jpg")
+        disk().remove(Kind.IMAGE, f"{TARGET}/poster.jpg")
     assert [file.name for file in (media_root / TARGET).iterdir()] == ["video.mp4"]
 
 
-def test_removing_a_file_stays_within_its_folder(media_root: Path) -> None:
+@pytest.mark.parametrize("name", [f"../{KEY}/video.mp4", "..", ".", ""])
+def test_removing_a_file_stays_within_its_folder(media_root: Path, name: str) -> None:
     outside = fill(media_root, f"p/{KEY}")
     fill(media_root, TARGET)
 
-    media().remove(TARGET, f"../{KEY}/video.mp4")
+    with pytest.raises(ValueError, match="Not a media"):
+        disk().remove(Kind.VIDEO, f"{TARGET}/{name}")
 
     assert outside.exists()
 
@@ -120,7 +123,7 @@ def test_adding_to_a_folder_that_is_gone_fails_and_keeps_the_file(
     file.touch()
 
     with pytest.raises(FileNotFoundError):
-        media().add(TARGET, file)
+        disk().add(TARGET, file)
 
     assert file.exists()
 
@@ -147,16 +150,16 @@ NOT_OURS = [
 
 @pytest.mark.parametrize("path", NOT_OURS)
 def test_nothing_but_a_folder_of_ours_is_ever_touched(media_root: Path, path: str) -> None:
-    backend = LocalBackend()
+    backend = DiskBackend()
     file = fill(media_root, TARGET)
 
     assert not is_stored_folder(path)
-    operations: list[Callable[[], None]] = [
+    operations: list[Callable[[], object]] = [
         lambda: backend.move(path, TARGET),
         lambda: backend.move(TARGET, path),
         lambda: backend.withdraw(path),
         lambda: backend.delete(path),
-        lambda: backend.remove(path, "video.mp4"),
+        lambda: backend.remove(Kind.VIDEO, f"{path}/video.mp4"),
         lambda: backend.add(path, file),
     ]
     for operation in operations:
@@ -174,6 +177,6 @@ def test_new_folders_are_ours_and_cannot_be_guessed(area: str) -> None:
 
 
 def test_addresses_are_absolute() -> None:
-    assert media().url(f"{TARGET}/video.mp4") == f"{settings.PUBLIC_URL}/media/{TARGET}/video.mp4"
-    assert media().url("") == ""
-    assert media().url("https://old.example/a.jpg") == "https://old.example/a.jpg"
+    assert disk().url(f"{TARGET}/video.mp4") == f"{settings.PUBLIC_URL}/media/{TARGET}/video.mp4"
+    assert disk().url("") == ""
+    assert disk().url("https://old.example/a.jpg") == "https://old.example/a.jpg"

@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Job
 
 from viztube.media import tasks
-from viztube.media.backends import media
+from viztube.media.backends import disk
 from viztube.media.placement import discard_on_commit, place_on_commit
 from viztube.media.queues import DISK_QUEUE, Backoff
 
@@ -71,7 +71,7 @@ def test_a_move_that_fails_is_left_to_its_job(
 ) -> None:
     fill(media_root)
     with monkeypatch.context() as away:
-        away.setattr(type(media()), "move", failing)
+        away.setattr(type(disk()), "move", failing)
         with django_capture_on_commit_callbacks(execute=True):
             place_on_commit(SOURCE, TARGET)
     assert not (media_root / TARGET).exists()
@@ -91,7 +91,7 @@ def test_a_withdrawal_that_fails_is_left_to_its_job(
 ) -> None:
     fill(media_root, TARGET)
     with monkeypatch.context() as away:
-        away.setattr(type(media()), "withdraw", failing)
+        away.setattr(type(disk()), "withdraw", failing)
         with django_capture_on_commit_callbacks(execute=True):
             discard_on_commit(TARGET)
     assert stored_files()

@@ -19,7 +19,7 @@ from videos.tasks import fold_views, settle_video
 from videos.tests.factories import VideoFactory
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
-from viztube.media.backends import LocalBackend
+from viztube.media.disk import DiskBackend
 from viztube.media.paths import new_folder
 from viztube.media.queues import DISK_QUEUE, Backoff
 from viztube.media.tasks import delete_folder
@@ -114,10 +114,10 @@ def test_jobs_of_another_machine_are_left_to_it() -> None:
 
 
 def test_a_job_that_fails_is_tried_again_and_ends_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: LocalBackend, folder: str) -> None:
+    def fail(self: DiskBackend, folder: str) -> None:
         raise OSError("the disk is away")
 
-    monkeypatch.setattr(LocalBackend, "delete", fail)
+    monkeypatch.setattr(DiskBackend, "delete", fail)
     monkeypatch.setattr(delete_folder, "retry_strategy", Backoff(attempts=3))
     delete_folder.defer(folder=FOLDER)
     seen = []
@@ -133,12 +133,12 @@ def test_a_job_that_fails_is_tried_again_and_ends_failed(monkeypatch: pytest.Mon
 
 
 def test_a_disk_that_comes_back_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: LocalBackend, folder: str) -> None:
+    def fail(self: DiskBackend, folder: str) -> None:
         raise OSError("the disk is away")
 
     delete_folder.defer(folder=FOLDER)
     with monkeypatch.context() as broken:
-        broken.setattr(LocalBackend, "delete", fail)
+        broken.setattr(DiskBackend, "delete", fail)
         run_once()
     assert job_of("delete_folder").status == "todo"
     make_due()

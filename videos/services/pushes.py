@@ -1,0 +1,150 @@
+"""Bringing a video's files from this machine's disk to Cloudinary.
+
+The disk serves them until Cloudinary has them and the row says so. A push that was cut off begins
+again and finds what the one before left there: ids are the files' own, and nothing is overwritten.
+"""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from videos.models import ProcessingStatus, Video
+from videos.services.assets import SLOTS, remove_asset
+from videos.services.placement import settle
+from viztube.media.backends import (
+    FolderMissing,
+    MediaRefused,
+    MediaUnavailable,
+    StoredFile,
+    cloud,
+    disk,
+)
+from viztube.media.paths import public_id_of
+
+if TYPE_CHECKING:
+    from viztube.media.cloud import CloudinaryBackend
+
+# How long failures that may heal are waited out before staff is told.
+PATIENCE = 24 * 3600  # seconds
+
+
+def push_on_commit(*, video: Video) -> None:
+    """See to it that the files of a new or changed row go to Cloudinary, if that is in use."""
+    # Late: jobs call this module.
+    from videos.tasks import push_video
+
+    if settings.CLOUDINARY_ACCOUNT is not None:
+        # Pushes of one video at a time: the second would send what the first is sending.
+        push_video.configure(lock=f"push-{video.pk}").defer(
+            video_id=str(video.pk), since=int(time.time())
+        )
+
+
+def push_video(*, video_id: UUID, since: float) -> None:
+    """Send what a video has on this disk; safe to repeat.
+
+    ``since`` is when this was first wanted, in seconds since the epoch. What Cloudinary will never
+    take, or has not taken for ``PATIENCE``, marks the video FAILED; it stays here and plays. Raises
+    FolderMissing, OSError, MediaUnavailable.
+    """
+    backend = cloud()
+    if backend is None:
+        return
+    try:
+        settle(video_id=video_id)
+        while _push_one(backend, video_id):
+            pass
+    except MediaRefused as refusal:
+        mark_failed(video_id=video_id, reason=str(refusal))
+    except MediaUnavailable as failure:
+        if time.time() - since < PATIENCE:
+            raise
+        mark_failed(video_id=video_id, reason=f"Given up after a day: {failure}")
+    except (FolderMissing, OSError):
+        if time.time() - since < PATIENCE:
+            raise
+        mark_failed(video_id=video_id, reason="Given up after a day: the file cannot be read here.")
+
+
+def mark_failed(*, video_id: UUID, reason: str) -> None:
+    """Note why a video is not processed; nobody edited it, so updated_at stays."""
+    Video.objects.filter(pk=video_id).update(
+        processing_status=ProcessingStatus.FAILED, processing_error=reason
+    )
+
+
+def remove_spooled(*, video_id: UUID, folder: str) -> None:
+    """Delete a folder whose files are on Cloudinary, unless another file has come into it.
+
+    Raises OSError.
+    """
+    with transaction.atomic():
+        # Locked, because a new poster is put into the folder under this lock.
+        row = Video.objects.select_for_update(of=("self",)).filter(pk=video_id).first()
+        if row is None or not row.has_folder or folder not in {row.folder, row.stored_folder}:
+            disk().delete(folder)
+
+
+def _push_one(backend: "CloudinaryBackend", video_id: UUID) -> bool:
+    """Send the first file that a video has here; tell whether there was one."""
+    video = Video.objects.filter(pk=video_id).first()
+    slot = next((slot for slot in SLOTS if video and is_here(video, slot)), None)
+    if video is None or slot is None:
+        return False
+    name = getattr(video, f"{slot}_file")
+    kind = SLOTS[slot][0]
+    stored = backend.find(kind, public_id_of(f"{video.folder}/{name}"))
+    if stored is None:
+        stored = backend.add(video.folder, Path(settings.MEDIA_ROOT, video.stored_folder, name))
+    if not _recorded(backend, video, slot, stored):
+        remove_asset(kind=kind, public_id=stored.public_id)
+    return True
+
+
+def is_here(video: Video, slot: str) -> bool:
+    """Tell whether a file of a video is in its folder on this disk."""
+    name = getattr(video, f"{slot}_file")
+    return bool(name) and "/" not in name
+
+
+def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: StoredFile) -> bool:
+    """Let the row say that a file is on Cloudinary; tell whether it still has that file."""
+    from videos.tasks import confirm_stream, move_assets, remove_spooled
+
+    name = getattr(video, f"{slot}_file")
+    with transaction.atomic():
+        row = Video.objects.select_for_update(of=("self",)).filter(pk=video.pk).first()
+        if row is None or getattr(row, f"{slot}_file") != name:
+            return False
+        # The row may have got another folder since: that is where the file belongs now.
+        address = backend.address(stored.kind, public_id_of(f"{row.folder}/{name}"), stored.format)
+        setattr(row, f"{slot}_file", address)
+        setattr(row, f"{slot}_public_id", stored.public_id)
+        if row.folder != video.folder:
+            move_assets.defer(video_id=str(row.pk), folders=[video.folder])
+        if slot == "video":
+            row.video_bytes, row.video_format = stored.bytes, stored.format
+            row.video_version = stored.version
+            row.processing_status, row.processing_error = ProcessingStatus.PROCESSING, ""
+            confirm_stream.configure(schedule_in={"seconds": 20}).defer(
+                video_id=str(row.pk), since=int(time.time())
+            )
+        if not row.has_folder:
+            remove_spooled.defer(video_id=str(row.pk), folder=row.stored_folder)
+        # Nobody edited the video: updated_at stays.
+        row.save(
+            update_fields=[
+                f"{slot}_file",
+                f"{slot}_public_id",
+                "video_bytes",
+                "video_format",
+                "video_version",
+                "processing_status",
+                "processing_error",
+            ]
+        )
+    return True
