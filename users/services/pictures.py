@@ -1,11 +1,13 @@
 """Profile pictures on Cloudinary: sending them there from this disk, and taking them away."""
 
 import logging
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import CharField, F, Func, Q
 
 from users.models import User
 from viztube.media.backends import Kind, MediaRefused, cloud
@@ -14,6 +16,16 @@ from viztube.media.placement import discard_on_commit
 from viztube.media.tasks import delete_folder, remove_from_cloud
 
 logger = logging.getLogger(__name__)
+
+COLUMNS = ("avatar", "cover_image")
+
+
+class FolderIn(Func):
+    """The capability folder in a path or an address, NULL where there is none."""
+
+    function = "substring"
+    template = "%(function)s(%(expressions)s from '[ph]/[0-9a-f]{32}')"
+    output_field = CharField()
 
 
 def push_on_commit(*, user: User, columns: list[str]) -> None:
@@ -75,3 +87,29 @@ def own_id_at(address: str) -> str | None:
     backend = cloud() if "://" in address else None
     public_id = backend.id_at(Kind.IMAGE, address) if backend else None
     return public_id if public_id is not None and is_own_id(public_id) else None
+
+
+def picture_folders(folders: Collection[str]) -> set[str]:
+    """Return those of some folders, of the disk or on Cloudinary, that have somebody's picture."""
+    used: set[str] = set()
+    for column in COLUMNS:
+        people = User.objects.annotate(used_folder=FolderIn(F(column)))
+        used |= set(people.filter(used_folder__in=folders).values_list("used_folder", flat=True))
+    return used
+
+
+def missing_pictures() -> Iterator[str]:
+    """Yield the pictures that are on this disk by their row and are not there."""
+    here = Q(avatar__regex="^[ph]/") | Q(cover_image__regex="^[ph]/")
+    for user in User.objects.filter(here).order_by("pk").iterator(500):
+        for column in COLUMNS:
+            path = str(getattr(user, column))
+            if not is_stored_folder(path.rpartition("/")[0]) or _is_here(path):
+                continue
+            # It may have been replaced, or sent away, since the row was read.
+            if User.objects.filter(pk=user.pk, **{column: path}).exists():
+                yield f"{path} of user {user.pk}"
+
+
+def _is_here(path: str) -> bool:
+    return Path(settings.MEDIA_ROOT, path).is_file()

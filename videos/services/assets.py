@@ -45,8 +45,10 @@ def assets_of(video: Video) -> list[Asset]:
     """Return those files of a video that are on the account in use."""
     named = [slot for slot in SLOTS if getattr(video, f"{slot}_public_id")]
     backend = cloud() if named else None
+    if backend is None:
+        return []
     found = []
-    for slot in named if backend else ():
+    for slot in named:
         kind, address = SLOTS[slot][0], getattr(video, f"{slot}_file")
         wanted = backend.id_at(kind, address)
         if wanted is not None:

@@ -52,7 +52,7 @@ def _act(payload: dict[str, Any]) -> None:
 def _tells_of_failure(payload: dict[str, Any]) -> bool:
     eager = payload.get("eager")
     return isinstance(eager, list) and any(
-        isinstance(one, dict) and one.get("status") == "failed" for one in eager
+        isinstance(one, dict) and not one.get("secure_url") for one in eager
     )
 
 

@@ -9,13 +9,23 @@ from videos.tasks import move_assets, settle_video
 from viztube.media.paths import new_folder
 from viztube.media.placement import SAFETY_NET_DELAY, discard_on_commit
 
+# What gets another value with another place.
+PLACE = (
+    "folder",
+    "stored_folder",
+    "video_file",
+    "thumbnail_file",
+    "stream_file",
+    "processing_status",
+)
+
 
 def relocate_on_commit(*, video: Video) -> None:
     """Give a locked or new row a fresh folder in the area where its files belong.
 
-    The caller saves the row. The files follow once the transaction commits, and then every address
-    handed out before is gone; a job looks after the move. On Cloudinary it is the job that moves
-    them, because a request does not wait for others.
+    The caller saves the row (``PLACE``). The files follow once the transaction commits, and then
+    every address handed out before is gone; a job looks after the move. On Cloudinary it is the job
+    that moves them, because a request does not wait for others.
     """
     old, video.folder = video.folder, new_folder(video.area)
     if assets.readdress(video=video):

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from videos.models import Video
 from videos.services.placement import finish_move
-from videos.services.publication import relocate_on_commit
+from videos.services.publication import PLACE, relocate_on_commit
 from viztube.media.backends import FolderMissing
 
 BATCH = 500  # videos a call
@@ -35,5 +35,5 @@ def _follow(video_id: UUID) -> bool:
             finish_move(video=row)
         relocate_on_commit(video=row)
         # Nobody edited the video: updated_at stays.
-        row.save(update_fields=["folder", "stored_folder"])
+        row.save(update_fields=PLACE)
     return True

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.models import Video
+from videos.services.streams import StreamNotReady
 from videos.tests.clips import make_clip
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
@@ -52,3 +54,36 @@ def assert_nothing_stays(
         assert list((media_root / "incoming").iterdir()) == []
 
     return check
+
+
+@pytest.fixture
+def finish_jobs(
+    request: pytest.FixtureRequest, run_jobs: Callable[[], list[str]]
+) -> Callable[[], None]:
+    """Return a way to run jobs until none waits, Cloudinary's own work on streams included."""
+
+    def finish() -> None:
+        while True:
+            try:
+                run_jobs()
+            except StreamNotReady:
+                assert request.getfixturevalue("standin").finish_streams(notify=False)
+            else:
+                return
+
+    return finish
+
+
+@pytest.fixture
+def everything_stored(
+    request: pytest.FixtureRequest, stored_files: Callable[[], set[str]]
+) -> Callable[[], set[str]]:
+    """Return a way to list the files of this disk and of Cloudinary, where that is in use."""
+
+    def listing() -> set[str]:
+        elsewhere = settings.CLOUDINARY_ACCOUNT is not None
+        return stored_files() | (
+            request.getfixturevalue("standin").stored() if elsewhere else set()
+        )
+
+    return listing

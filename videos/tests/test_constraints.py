@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from users.models import User
-from videos.models import DailyViews, Video, ViewEvent, WatchHistory
+from videos.models import DailyViews, Notification, Video, ViewEvent, WatchHistory
 from videos.tests.factories import VideoFactory
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,8 @@ def refused(name: str, write: Any) -> None:
         ("videos_video_hidden_in_h", {"is_published": False, "folder": f"p/{KEY}"}),
         ("videos_video_hidden_in_h", {"removed_at": NOON, "folder": f"p/{KEY}"}),
         ("videos_video_published_has_file", {"video_file": ""}),
+        ("videos_video_video_bytes", {"video_bytes": -1}),
+        ("videos_video_error_when_failed", {"processing_error": "Gone."}),
         ("videos_video_width_check", {"width": -1}),
         ("videos_video_height_check", {"height": -1}),
     ],
@@ -53,6 +55,11 @@ def test_a_bad_video(constraint: str, fields: dict[str, Any]) -> None:
     video = VideoFactory.create()
 
     refused(constraint, lambda: Video.objects.filter(pk=video.pk).update(**fields))
+
+
+@pytest.mark.parametrize("digest", ["", KEY, KEY.upper() * 2, f"{KEY}\n"])
+def test_a_notification_is_known_by_its_digest(digest: str) -> None:
+    refused("videos_notification_digest", lambda: Notification.objects.create(digest=digest))
 
 
 def test_two_videos_never_share_a_folder() -> None:
@@ -115,7 +122,7 @@ def test_nothing_refers_to_a_video_that_is_not_there(user: User, model: type[mod
 def test_every_constraint_that_has_a_name_is_tried_here() -> None:
     named = {
         constraint.name
-        for model in (Video, ViewEvent, DailyViews, WatchHistory)
+        for model in (Video, Notification, ViewEvent, DailyViews, WatchHistory)
         for constraint in model._meta.constraints
     }
 
@@ -129,6 +136,9 @@ def test_every_constraint_that_has_a_name_is_tried_here() -> None:
         "videos_video_hidden_in_h",
         "videos_video_folder_unique",
         "videos_video_published_has_file",
+        "videos_video_video_bytes",
+        "videos_video_error_when_failed",
+        "videos_notification_digest",
         "videos_dailyviews_unique",
         "videos_dailyviews_views",
         "videos_watchhistory_unique",

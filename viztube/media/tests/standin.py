@@ -93,7 +93,7 @@ class StandIn(Account):
         super().__init__(url)
         self.requests: list[Request] = []
         self.closing = threading.Event()
-        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._faults: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
 
     @property
     def cloudinary_url(self) -> str:
@@ -105,8 +105,11 @@ class StandIn(Account):
             f"?{options}&private_cdn=true&secure=false"
         )
 
-    def fail(self, action: str, *faults: Fault) -> None:
-        """Let the next calls of an action meet these faults, one each ("deliver" is one too)."""
+    def fail(self, action: str, *faults: Fault | None) -> None:
+        """Let the next calls of an action meet these faults, one each; None lets one succeed.
+
+        Delivering is an action too, "deliver".
+        """
         with self.lock:
             self._faults[action].extend(faults)
 

@@ -1,6 +1,7 @@
 """Processes as tests look at them from outside."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,13 @@ def pid_of(started: Server) -> int:
     """Return the id of the process of a server that was started."""
     assert started.child is not None
     return started.child.pid
+
+
+def memory(pid: int, name: str) -> int:
+    """Return a figure of /proc/<pid>/status in bytes; 0 for a process that has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

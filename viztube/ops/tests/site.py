@@ -30,6 +30,7 @@ class RunningSite:
     data_dir: Path
     process: subprocess.Popen[bytes]
     output: str
+    environ: Environ
     clients: list[httpx.Client] = field(default_factory=list)
 
     @property
@@ -51,6 +52,26 @@ class RunningSite:
         while new := {pid for pid, parent in parents.items() if parent in family} - family:
             family |= new
         return sorted(family)
+
+    def worker(self) -> int:
+        """Return the id of the process that runs the jobs (Linux)."""
+        (pid,) = (
+            pid
+            for pid in self.processes()
+            if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        return pid
+
+    def manage(self, *command: str) -> str:
+        """Run a management command beside the service; return what it printed."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=PROJECT,
+            env=self.environ | {"DEBUG": "1"},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
 
     def sign_up(self, username: str) -> httpx.Client:
         """Register and sign in; return a client with that person's token."""
@@ -117,7 +138,7 @@ def running_site(environ: Environ) -> Iterator[RunningSite]:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         url = f"http://127.0.0.1:{environ['PORT']}"
-        site = RunningSite(url, Path(environ["DATA_DIR"]), process, log.read_text())
+        site = RunningSite(url, Path(environ["DATA_DIR"]), process, log.read_text(), environ)
         yield site
         for client in site.clients:
             client.close()

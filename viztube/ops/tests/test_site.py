@@ -15,6 +15,8 @@ import pytest
 
 from viztube.media.tests.fixtures import CLIP, CLIP_DURATION, picture
 from viztube.media.tests.multipart import MULTIPART, file_part
+from viztube.ops.tests.clips import padded_clip
+from viztube.ops.tests.processes import memory
 from viztube.ops.tests.site import PROJECT, RunningSite, running_site, site_environ
 from viztube.ops.tests.waiting import eventually
 
@@ -32,16 +34,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
 def upload(client: httpx.Client, path: Path, title: str) -> httpx.Response:
     with path.open("rb") as file:
         return client.post("/videos", data={"title": title}, files={"videoFile": file})
-
-
-def padded_clip(path: Path, size: int) -> Path:
-    """Write a video of exactly ``size`` bytes: the clip and a ``free`` box (ISO/IEC 14496-12)."""
-    clip = CLIP.read_bytes()
-    free = size - len(clip)
-    with path.open("wb") as file:
-        file.write(clip + free.to_bytes(4, "big") + b"free")
-        file.truncate(size)
-    return path
 
 
 def test_a_real_clip_goes_up_plays_and_is_counted_exactly(site: RunningSite) -> None:
@@ -157,16 +149,6 @@ def test_a_100_mb_upload_raises_no_process_by_more_than_30_mb(
 
     growth = {pid: memory(pid, "VmHWM") - rss for pid, rss in before.items()}
     assert max(growth.values()) <= 30 * MB, growth
-
-
-def memory(pid: int, name: str) -> int:
-    """Return a figure of /proc/<pid>/status in bytes; 0 for a process that has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
 
 
 def test_a_body_too_large_is_refused_unread_and_the_answer_arrives(

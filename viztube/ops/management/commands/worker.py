@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 
+from viztube.media.backends import MediaMissing, MediaRefused, MediaUnavailable, cloud
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE
 
 GRACE_SECONDS = 60.0
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         changed: list[str] = []
         if options["reload"]:
             _watch_code(changed)
+        self._ask_cloudinary()
         queues = [DEFAULT_QUEUE, DISK_QUEUE]
         self.stdout.write(f"Running jobs of the queues {' and '.join(queues)}.")
         asyncio.run(_run(queues, options["concurrency"], wait=not options["once"]))
@@ -47,6 +49,30 @@ class Command(BaseCommand):
             self.stdout.write(f"{changed[0]} changed: starting anew.")
             self.stdout.flush()
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+
+    def _ask_cloudinary(self) -> None:
+        """Say whether Cloudinary, if it is in use, takes our credentials; never a reason to stop.
+
+        An outage passes, and all that needs no Cloudinary is to be done meanwhile.
+        """
+        backend = cloud()
+        if backend is None:
+            return
+        name = backend.account.cloud_name
+        try:
+            backend.ping()
+        except MediaUnavailable as failure:
+            reason = str(failure)
+        except (MediaMissing, MediaRefused):
+            # What these say is about files.
+            reason = "Cloudinary does not know what is asked: check CLOUDINARY_URL."
+        else:
+            self.stdout.write(f"Cloudinary ({name}) answers.")
+            return
+        self.stderr.write(
+            f"Cloudinary ({name}) cannot be used now: {reason.removesuffix('.')}; the worker goes "
+            "on, and jobs that need Cloudinary are retried."
+        )
 
 
 async def _run(queues: list[str], concurrency: int, *, wait: bool) -> None:
