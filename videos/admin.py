@@ -43,6 +43,8 @@ class VideoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "is_published",
         "removed_at",
         "processing_status",
+        "processing_error",
+        "stream_file",
         "created_at",
         "updated_at",
     )

@@ -14,7 +14,7 @@ from videos.models import Notification, Video
 from videos.services import assets, placement, views
 from viztube.media.backends import Kind, disk
 from viztube.media.notifications import MAX_AGE, MAX_AHEAD
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, Backoff
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, URGENT, Backoff
 
 
 @app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
@@ -48,7 +48,7 @@ def remove_spooled(video_id: str, folder: str) -> None:
     pushes.remove_spooled(video_id=UUID(video_id), folder=folder)
 
 
-@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40), priority=URGENT)
 def move_assets(video_id: str, folders: list[str]) -> None:
     """Rename a video's files on Cloudinary to where they belong, and ask for its stream there."""
     from videos.services import streams
@@ -57,7 +57,7 @@ def move_assets(video_id: str, folders: list[str]) -> None:
     streams.request_stream(video_id=UUID(video_id))
 
 
-@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40), priority=URGENT)
 def remove_asset(kind: str, public_id: str) -> None:
     """Delete a file on Cloudinary that no video has any longer."""
     assets.remove_asset(kind=Kind(kind), public_id=public_id)

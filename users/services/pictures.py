@@ -1,8 +1,10 @@
 """Profile pictures on Cloudinary: sending them there from this disk, and taking them away."""
 
 import logging
+import os
+import re
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from django.conf import settings
@@ -10,14 +12,19 @@ from django.db import transaction
 from django.db.models import CharField, F, Func, Q
 
 from users.models import User
-from viztube.media.backends import Kind, MediaRefused, cloud
-from viztube.media.paths import is_own_id, is_stored_folder, public_id_of
-from viztube.media.placement import discard_on_commit
+from viztube.media.backends import Kind, MediaMissing, MediaRefused, cloud
+from viztube.media.paths import PUBLISHED, is_own_id, is_stored_folder, public_id_of
+from viztube.media.placement import discard_on_commit, place_on_commit
 from viztube.media.tasks import delete_folder, remove_from_cloud
+from viztube.media.uploads import working_folder
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("avatar", "cover_image")
+
+
+class PictureReplaced(Exception):
+    """Somebody has another picture since we looked."""
 
 
 class FolderIn(Func):
@@ -44,18 +51,27 @@ def push_picture(*, user_id: UUID, column: str) -> bool:
     What Cloudinary does not take stays here, and is served from here. Raises OSError,
     MediaUnavailable.
     """
+    try:
+        return send_picture(user_id=user_id, column=column)
+    except MediaRefused as refusal:
+        logger.warning("The %s of user %s stays here: %s", column, user_id, refusal)
+        return False
+
+
+def send_picture(*, user_id: UUID, column: str, look_first: bool = True) -> bool:
+    """Send a picture that is on this disk; tell whether there was one. Safe to repeat.
+
+    What is there already is not sent again if we ``look_first``, which costs a call of the
+    rate-limited Admin API. Raises OSError, MediaUnavailable, MediaRefused.
+    """
     backend = cloud()
     path = str(User.objects.filter(pk=user_id).values_list(column, flat=True).first() or "")
     folder, _, _ = path.rpartition("/")
     if backend is None or not is_stored_folder(folder):
         return False
-    try:
-        stored = backend.find(Kind.IMAGE, public_id_of(path)) or backend.add(
-            folder, Path(settings.MEDIA_ROOT, path)
-        )
-    except MediaRefused as refusal:
-        logger.warning("The %s of user %s stays here: %s", column, user_id, refusal)
-        return False
+    stored = backend.find(Kind.IMAGE, public_id_of(path)) if look_first else None
+    if stored is None:
+        stored = backend.add(folder, Path(settings.MEDIA_ROOT, path))
     with transaction.atomic():
         rows = User.objects.filter(pk=user_id, **{column: path})
         # Nobody edited the account: updated_at stays.
@@ -66,6 +82,45 @@ def push_picture(*, user_id: UUID, column: str) -> bool:
         # Replaced while it was being sent.
         backend.remove(Kind.IMAGE, stored.public_id)
     return False
+
+
+def fetch_picture(*, user_id: UUID, column: str) -> bool:
+    """Bring a picture from Cloudinary to this disk; tell whether there was one. Safe to repeat.
+
+    A picture from before this service stays there as well: nothing says whose it is. Raises
+    OSError, MediaMissing, MediaUnavailable, PictureReplaced.
+    """
+    backend = cloud()
+    address = str(User.objects.filter(pk=user_id).values_list(column, flat=True).first() or "")
+    public_id = backend.id_at(Kind.IMAGE, address) if backend else None
+    if backend is None or public_id is None:
+        return False
+    rows = User.objects.filter(pk=user_id, **{column: address})
+    extension = PurePosixPath(address).suffix.lower()
+    if not re.fullmatch(r"\.[a-z0-9]{1,5}", extension):
+        extension = ".jpg"
+    # A folder of its own: a job may still be about to delete the one that it was sent from.
+    with working_folder() as folder:
+        file = folder.path / f"{column.replace('_', '-')}{extension}"
+        try:
+            backend.fetch(address, file)
+        except MediaMissing:
+            if not rows.exists():
+                raise PictureReplaced(address) from None
+            raise
+        file.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+        with file.open("rb") as content:
+            # On the disk even if the power fails: the other copy is about to go.
+            os.fsync(content.fileno())
+        target = folder.placed_in(PUBLISHED)
+        with transaction.atomic():
+            # Nobody edited the account: updated_at stays.
+            if not rows.update(**{column: f"{target}/{file.name}"}):
+                raise PictureReplaced(address)
+            place_on_commit(folder.name, target)
+            if is_own_id(public_id):
+                remove_from_cloud.defer(kind=Kind.IMAGE.value, public_id=public_id)
+    return True
 
 
 def discard_picture(address: str) -> None:

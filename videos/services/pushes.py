@@ -56,7 +56,7 @@ def push_video(*, video_id: UUID, since: float) -> None:
         return
     try:
         settle(video_id=video_id)
-        while _push_one(backend, video_id):
+        while send_next(video_id=video_id):
             pass
     except MediaRefused as refusal:
         mark_failed(video_id=video_id, reason=str(refusal))
@@ -89,15 +89,20 @@ def remove_spooled(*, video_id: UUID, folder: str) -> None:
             disk().delete(folder)
 
 
-def _push_one(backend: "CloudinaryBackend", video_id: UUID) -> bool:
-    """Send the first file that a video has here; tell whether there was one."""
+def send_next(*, video_id: UUID, look_first: bool = True) -> bool:
+    """Send the first file that a video has here; tell whether there was one.
+
+    What is there already is not sent again if we ``look_first``, which costs a call of the
+    rate-limited Admin API. Raises OSError, MediaUnavailable, MediaRefused.
+    """
+    backend = cloud()
     video = Video.objects.filter(pk=video_id).first()
     slot = next((slot for slot in SLOTS if video and is_here(video, slot)), None)
-    if video is None or slot is None:
+    if backend is None or video is None or slot is None:
         return False
     name = getattr(video, f"{slot}_file")
     kind = SLOTS[slot][0]
-    stored = backend.find(kind, public_id_of(f"{video.folder}/{name}"))
+    stored = backend.find(kind, public_id_of(f"{video.folder}/{name}")) if look_first else None
     if stored is None:
         stored = backend.add(video.folder, Path(settings.MEDIA_ROOT, video.stored_folder, name))
     if not _recorded(backend, video, slot, stored):
@@ -134,12 +139,16 @@ def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: Sto
                 video_id=str(row.pk), since=int(time.time())
             )
         if not row.has_folder:
-            remove_spooled.defer(video_id=str(row.pk), folder=row.stored_folder)
+            # They may be on their way from one to the other.
+            for folder in {row.stored_folder, row.folder}:
+                remove_spooled.defer(video_id=str(row.pk), folder=folder)
+            row.stored_folder = row.folder
         # Nobody edited the video: updated_at stays.
         row.save(
             update_fields=[
                 f"{slot}_file",
                 f"{slot}_public_id",
+                "stored_folder",
                 "video_bytes",
                 "video_format",
                 "video_version",

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import httpx
 from django.conf import settings
 from django.db import connection
 from procrastinate.contrib.django import app
@@ -22,6 +23,7 @@ from viztube.media.tests.standin import Notice, StandIn
 
 # A way to make a notification about the file with a public id.
 Told = Callable[[StandIn, Any], Notice]
+Files = Callable[[], set[str]]
 
 
 def backend() -> CloudinaryBackend:
@@ -37,11 +39,16 @@ def spooled_video(user: User | None = None, content: bytes | None = None, **fiel
     video = VideoFactory.create(
         files=True, processing_status=ProcessingStatus.PROCESSING, **owner, **fields
     )
-    folder = Path(settings.MEDIA_ROOT, video.stored_folder)
+    folder = folder_of(video)
     (folder / "video.mp4").write_bytes(CLIP.read_bytes() if content is None else content)
     (folder / "poster.jpg").write_bytes(picture("JPEG").getvalue())
     push_on_commit(video=video)
     return video
+
+
+def folder_of(video: Video) -> Path:
+    """Return where a video's files are on this disk."""
+    return Path(settings.MEDIA_ROOT, video.stored_folder)
 
 
 def pushed_video(user: User | None = None, **fields: Any) -> Video:
@@ -58,6 +65,41 @@ def clip_of(size: int) -> bytes:
     content = CLIP.read_bytes()
     padding = size - len(content)
     return content + padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
+
+
+def answers(api: Client, address: str) -> int:
+    """Return the status at an address of ours or of Cloudinary's; a redirect is followed."""
+    if address.startswith(("/", settings.PUBLIC_URL)):
+        answer = api.get(address)
+        if answer.status != 302:
+            return answer.status
+        address = answer.response["Location"]
+    return httpx.get(address).status_code
+
+
+def assert_plays(api: Client, video: Video) -> None:
+    """Check that a video's original and its poster are where its row says."""
+    row = Video.objects.get(pk=video.pk)
+    for path in (row.video_path, row.thumbnail_path):
+        assert answers(api, path if "://" in path else f"/media/{path}") == 200
+
+
+def assert_only_there(api: Client, video: Video, standin: StandIn, stored_files: Files) -> None:
+    """Run the jobs, and check that a video is on Cloudinary, once, and nowhere else."""
+    for _ in range(3):
+        try_jobs()
+    row = Video.objects.get(pk=video.pk)
+    assert (row.video_public_id, row.thumbnail_public_id) == tuple(
+        f"{row.folder}/{PurePosixPath(address).stem}"
+        for address in (row.video_file, row.thumbnail_file)
+    )
+    assert standin.stored() == {
+        f"video {row.video_public_id}",
+        f"image {row.thumbnail_public_id}",
+    }
+    assert stored_files() == set()
+    assert row.processing_error == ""
+    assert_plays(api, video)
 
 
 def forget_jobs() -> None:

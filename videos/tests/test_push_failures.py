@@ -1,28 +1,39 @@
 """Pushes that fail: what may heal is tried again, what cannot is said, and no file is lost."""
 
 import time
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from urllib3 import Timeout
 
 from users.models import User
+from videos import tasks
 from videos.models import ProcessingStatus, Video
 from videos.services.pushes import PATIENCE, push_video
 from videos.tests.jobs import waiting_jobs
-from videos.tests.pushing import clip_of, spooled_video, try_jobs
+from videos.tests.pushing import (
+    Files,
+    assert_only_there,
+    assert_plays,
+    clip_of,
+    folder_of,
+    spooled_video,
+    try_jobs,
+)
+from videos.tests.uploading import upload
 from viztube.api.tests.fixtures import Client
 from viztube.media import cloud, storages
 from viztube.media.backends import FolderMissing, MediaUnavailable
+from viztube.media.tests.fixtures import picture
 from viztube.media.tests.standin import Fault, StandIn
 
 pytestmark = pytest.mark.django_db
 
-Files = Callable[[], set[str]]
 # What may heal by itself, or when somebody mends it.
 PASSING = [fault for fault in Fault if fault is not Fault.REFUSED]
 # Reading is tried again by the SDK itself where nothing was answered.
@@ -61,30 +72,6 @@ def assert_only_here(api: Client, video: Video, stored_files: Files) -> None:
     assert (row.processing_status, row.processing_error) == (ProcessingStatus.PROCESSING, "")
     assert (row.video_file, row.video_public_id) == ("video.mp4", "")
     assert {row.video_path, row.thumbnail_path} <= stored_files()
-    assert_plays(api, video)
-
-
-def assert_plays(api: Client, video: Video) -> None:
-    """Check that the addresses in an answer lead to the files, through redirects too."""
-    doc = api.get(f"videos/{video.pk}").data
-    for address in (doc["videoFileUrl"], doc["thumbnailUrl"]):
-        if "/media/" in address:
-            assert api.get(address).status == 200
-        else:
-            assert httpx.get(address).status_code == 200
-
-
-def assert_only_there(api: Client, video: Video, standin: StandIn, stored_files: Files) -> None:
-    """Check that a video is on Cloudinary, once, and nowhere else; runs its jobs."""
-    try_jobs()
-    row = Video.objects.get(pk=video.pk)
-    assert standin.stored() == {f"video {row.folder}/video", f"image {row.folder}/poster"}
-    assert (row.video_public_id, row.thumbnail_public_id) == (
-        f"{row.folder}/video",
-        f"{row.folder}/poster",
-    )
-    assert stored_files() == set()
-    assert row.processing_error == ""
     assert_plays(api, video)
 
 
@@ -144,19 +131,17 @@ def test_a_question_that_fails_is_tried_again(
     assert_only_there(api, video, standin, stored_files)
 
 
-def test_the_queue_tries_again_with_more_and_more_time_in_between(standin: StandIn) -> None:
-    from videos.tasks import push_video as task
-
+def test_the_queue_tries_again_with_more_and_more_time_in_between() -> None:
+    strategy: Any = tasks.push_video.retry_strategy
     decisions = [
-        task.retry_strategy.get_retry_decision(exception=MediaUnavailable(), job=job)
-        for job in (ProcrastinateJob(attempts=number) for number in range(40))
+        strategy.get_retry_decision(exception=MediaUnavailable(), job=ProcrastinateJob(attempts=n))
+        for n in range(40)
     ]
-    assert decisions[-1] is None
-    waits = [one.retry_at for one in decisions if one is not None]
+    assert decisions.pop() is None
+    waits = [decision.retry_at - timezone.now() for decision in decisions]
     assert waits == sorted(waits)
     # Longer than the patience of the push: it is the push that gives up, and says why.
-    total = sum(min(5 * 2 ** min(number, 12), 3600) for number in range(39))
-    assert total > PATIENCE
+    assert sum(waits, timedelta()).total_seconds() > PATIENCE
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.SLOW], ids=lambda fault: fault.name)
@@ -182,7 +167,7 @@ def test_what_cloudinary_never_takes_stays_here_and_plays(
     if place == "video":
         standin.fail("upload", Fault.REFUSED)
     else:
-        Path(video_folder(video), "poster.jpg").write_bytes(b"no picture that Cloudinary knows")
+        (folder_of(video) / "poster.jpg").write_bytes(b"no picture that Cloudinary knows")
     assert try_jobs() == []
 
     row = Video.objects.get()
@@ -192,6 +177,43 @@ def test_what_cloudinary_never_takes_stays_here_and_plays(
     assert waiting_jobs() == []
     assert_plays(api, video)
     assert api.get(f"videos/{video.pk}").data["processingStatus"] == "FAILED"
+
+
+def refuse_new_poster(client: Client, video: Video, standin: StandIn) -> None:
+    """Replace the poster by one that Cloudinary does not take."""
+    assert client.patch(f"videos/{video.pk}", {"thumbnail": picture()}).status == 200
+    standin.fail("upload", Fault.REFUSED)
+    try_jobs()
+
+
+@pytest.mark.xfail(strict=True, reason="what becomes of a poster is noted as the video's own state")
+def test_a_poster_that_is_refused_does_not_undo_a_stream(
+    user_client: Client, user: User, standin: StandIn
+) -> None:
+    video = spooled_video(user)
+    try_jobs()
+    standin.finish_streams(notify=False)
+    try_jobs()
+    stream = Video.objects.get().stream_file
+    assert stream
+    refuse_new_poster(user_client, video, standin)
+
+    row = Video.objects.get()
+    assert (row.processing_status, row.stream_file) == (ProcessingStatus.COMPLETED, stream)
+    assert_plays(user_client, video)
+
+
+@pytest.mark.xfail(strict=True, reason="nobody looks for the stream once the poster is refused")
+def test_a_poster_that_is_refused_does_not_cost_the_stream(
+    api: Client, user: User, standin: StandIn
+) -> None:
+    video = spooled_video(user)
+    (folder_of(video) / "poster.jpg").write_bytes(b"no picture that Cloudinary knows")
+    try_jobs()
+    standin.finish_streams(notify=False)
+    try_jobs()
+
+    assert Video.objects.get().stream_file
 
 
 @each_fault
@@ -219,7 +241,7 @@ def test_after_a_day_it_is_given_up_and_plays_from_here(
 @pytest.mark.parametrize("lost", ["the file", "the folder"])
 def test_a_file_that_vanished_is_waited_for_and_then_given_up(standin: StandIn, lost: str) -> None:
     video = spooled_video()
-    folder = Path(video_folder(video))
+    folder = folder_of(video)
     (folder / "video.mp4").unlink()
     if lost == "the folder":
         (folder / "poster.jpg").unlink()
@@ -266,12 +288,6 @@ def test_without_cloudinary_a_push_of_before_does_nothing(
     assert standin.requests == []
 
 
-def video_folder(video: Video) -> str:
-    from django.conf import settings
-
-    return str(Path(settings.MEDIA_ROOT, video.stored_folder))
-
-
 LARGE = storages.CHUNK_BYTES * 2 + 1000
 
 
@@ -314,10 +330,8 @@ def test_a_chunk_that_fails_begins_the_video_again(
 
 
 def test_a_large_video_passes_our_own_checks(
-    user_client: Client, api: Client, user: User, standin: StandIn, stored_files: Files
+    user_client: Client, api: Client, standin: StandIn, stored_files: Files
 ) -> None:
-    from videos.tests.uploading import upload
-
     answer = upload(user_client, clip_of(LARGE))
     assert answer.status == 201
     video = Video.objects.get()

@@ -8,6 +8,9 @@ DEFAULT_QUEUE = "default"
 # Jobs that need this machine's disk: with more machines, each has its own.
 DISK_QUEUE = f"disk-{settings.MACHINE_NAME}"
 
+# Priority of what takes something out of sight: before anything that takes long.
+URGENT = 10
+
 MAX_WAIT = 3600  # seconds
 
 

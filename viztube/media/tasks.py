@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 
 from viztube.media.backends import FolderMissing, Kind, cloud, disk
 from viztube.media.paths import INCOMING, TRASH
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, Backoff
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, URGENT, Backoff
 
 DAY = 24 * 3600
 # A file still being received is young; a folder may wait for a job that a full disk holds up, which
@@ -33,7 +33,7 @@ def place_folder(source: str, target: str) -> None:
         return  # moved, and deleted or replaced since
 
 
-@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
+@app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40), priority=URGENT)
 def remove_from_cloud(kind: str, public_id: str) -> None:
     """Delete a file on Cloudinary that nothing refers to any longer."""
     backend = cloud()
