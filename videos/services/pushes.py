@@ -39,9 +39,14 @@ def push_on_commit(*, video: Video) -> None:
 
     if settings.CLOUDINARY_ACCOUNT is not None:
         # Pushes of one video at a time: the second would send what the first is sending.
-        push_video.configure(lock=f"push-{video.pk}").defer(
+        push_video.configure(lock=lock_of(video.pk)).defer(
             video_id=str(video.pk), since=int(time.time())
         )
+
+
+def lock_of(video_id: UUID) -> str:
+    """Return by which name the queue lets jobs take turns that push a video or undo a push."""
+    return f"push-{video_id}"
 
 
 def push_video(*, video_id: UUID, since: float) -> None:

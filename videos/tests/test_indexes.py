@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
@@ -133,3 +134,24 @@ def test_a_deep_page_counts_nothing_for_what_it_skips(api: Client) -> None:
     # Ten rows, and one that tells whether there is a next page.
     assert loops
     assert max(loops) <= 11
+
+
+def index_of(videos: QuerySet[Video]) -> str:
+    """Return how PostgreSQL finds these rows."""
+    with captured_queries() as statements:
+        list(videos)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (COSTS OFF) {statements[0]}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_the_video_of_a_notification_has_an_index() -> None:
+    named = Video.objects.filter(video_public_id="p/key/video", stream_file="")
+
+    assert "videos_video_public_id" in index_of(named)
+
+
+def test_videos_being_processed_have_an_index() -> None:
+    waiting = Video.objects.filter(processing_status="PROCESSING").order_by("pk")
+
+    assert "videos_video_processing" in index_of(waiting)

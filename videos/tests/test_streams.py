@@ -155,6 +155,18 @@ def test_nothing_is_told_of_a_video_that_is_complete(
     assert Video.objects.values().get() == before
 
 
+def test_nothing_is_done_about_a_video_that_needs_no_stream(
+    api: Client, standin: StandIn, video: Video
+) -> None:
+    # As the service before this one left its videos.
+    Video.objects.update(processing_status=ProcessingStatus.COMPLETED)
+    for told in (eager_failed, eager_done, uploaded):
+        assert notify(api, told(standin, video.video_public_id)) == 200
+
+    assert waiting_jobs() == []
+    assert state() == (ProcessingStatus.COMPLETED, "", "")
+
+
 def test_a_notification_before_the_row_knows_the_file_is_ignored_and_polling_finds_the_stream(
     api: Client, standin: StandIn, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

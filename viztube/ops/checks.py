@@ -18,3 +18,20 @@ def public_url_is_https(app_configs: Any, **kwargs: Any) -> list[Error]:
             id="viztube.E001",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def cloudinary_is_https(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse plain http to Cloudinary: on pages of https browsers do not load such files."""
+    account = settings.CLOUDINARY_ACCOUNT
+    options = dict(account.options) if account else {}
+    api = str(options.get("upload_prefix", "https://"))
+    if options.get("secure", True) and api.lower().startswith("https://"):
+        return []
+    return [
+        Error(
+            "CLOUDINARY_URL asks for Cloudinary over plain http.",
+            hint="Take secure=false and an upload_prefix without https:// out of CLOUDINARY_URL.",
+            id="viztube.E002",
+        )
+    ]

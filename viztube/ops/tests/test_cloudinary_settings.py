@@ -3,11 +3,14 @@
 import logging
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from viztube.environment import CloudinaryAccount, Environment
+from viztube.media.cloud import CloudinaryBackend
+from viztube.ops.checks import cloudinary_is_https
 from viztube.tests.test_settings import assert_refused, run, settings_with
 
 KEY, SECRET = "123456789012345", "abcdefghijk-LMNOP_qrstuvwx1"
@@ -80,7 +83,7 @@ def test_where_cloudinary_is_may_be_said_as_the_sdk_takes_it(
     [
         # As consoles and tutorials show it.
         "cloudinary://<your_api_key>:<your_api_secret>@cloud",
-        f"cloudinary://<your_api_key>:<your_api_secret>@{'demo'}",
+        "cloudinary://<your_api_key>:<your_api_secret>@demo",
         f"cloudinary://{KEY}:<your_api_secret>@demo",
         f"cloudinary://{KEY}:**********@demo",
         f"cloudinary://{KEY}:{SECRET}@<cloud_name>",
@@ -135,8 +138,6 @@ def test_an_account_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_backend_shows_no_secret() -> None:
-    from viztube.media.cloud import CloudinaryBackend
-
     backend = CloudinaryBackend(account(GOOD))
     shown = [repr(backend), str(backend), *traceback.format_exception(ValueError(backend))]
 
@@ -160,6 +161,41 @@ def test_the_deployment_check_passes_with_cloudinary_in_use() -> None:
 
     assert passed.returncode == 0, passed.stderr
     assert SECRET not in passed.stdout + passed.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "secure=false",
+        "secure=0",
+        "upload_prefix=http%3A%2F%2Fapi.example",
+        "upload_prefix=HTTP://x",
+    ],
+)
+def test_plain_http_to_cloudinary_is_nothing_to_deploy(settings: Any, options: str) -> None:
+    settings.CLOUDINARY_ACCOUNT = account(f"{GOOD}?{options}")
+    (error,) = cloudinary_is_https(None)
+
+    assert error.id == "viztube.E002"
+    assert KEY not in str(error)
+    assert SECRET not in str(error)
+
+
+@pytest.mark.parametrize("rest", ["", "?secure=true", "?upload_prefix=https%3A%2F%2Fapi.example"])
+def test_https_to_cloudinary_passes(settings: Any, rest: str) -> None:
+    settings.CLOUDINARY_ACCOUNT = account(GOOD + rest)
+    assert cloudinary_is_https(None) == []
+
+    settings.CLOUDINARY_ACCOUNT = None
+    assert cloudinary_is_https(None) == []
+
+
+def test_the_deployment_check_refuses_plain_http_to_cloudinary() -> None:
+    refused = run("manage.py", "check", "--deploy", CLOUDINARY_URL=f"{GOOD}?secure=false")
+
+    assert refused.returncode != 0
+    assert "viztube.E002" in refused.stderr
+    assert SECRET not in refused.stderr
 
 
 def test_the_settings_name_the_account_without_its_secret() -> None:
