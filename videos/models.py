@@ -149,6 +149,12 @@ class Video(models.Model):
                 name="videos_video_public_id",
                 condition=~Q(video_public_id=""),
             ),
+            # Whether another video has a poster too, before it is moved or deleted.
+            models.Index(
+                fields=["thumbnail_public_id"],
+                name="videos_video_thumbnail_id",
+                condition=~Q(thumbnail_public_id=""),
+            ),
             # The few on which work is left.
             models.Index(
                 fields=["id"],

@@ -131,8 +131,10 @@ def discard_picture(address: str) -> None:
     folder = address.rpartition("/")[0]
     if is_stored_folder(folder):
         discard_on_commit(folder)
+    # A push that was cut off may have left it there, although the row does not say so.
+    public_id = public_id_of(address) if is_stored_folder(folder) else own_id_at(address)
+    if settings.CLOUDINARY_ACCOUNT is None:
         return
-    public_id = own_id_at(address)
     if public_id is not None:
         remove_from_cloud.defer(kind=Kind.IMAGE.value, public_id=public_id)
 

@@ -18,8 +18,7 @@ from django.conf import settings
 from django.db import transaction
 
 from videos.models import ProcessingStatus, Video
-from videos.services.assets import SLOTS, Asset, assets_of, move_assets
-from videos.services.pushes import lock_of
+from videos.services.assets import SLOTS, Asset, assets_of, lock_of, move_assets
 from viztube.media.backends import MediaMissing, cloud, disk
 from viztube.media.paths import incoming_folder, is_own_id
 from viztube.media.uploads import RESERVED_BYTES, working_folder

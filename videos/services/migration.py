@@ -29,10 +29,10 @@ from users.services.pictures import (
     send_picture,
 )
 from videos.models import Video
-from videos.services.assets import SLOTS, assets_of
+from videos.services.assets import SLOTS, assets_of, is_here, lock_of
 from videos.services.homecoming import NotMoved, RowChanged, bring_home, require_room
 from videos.services.placement import settle
-from videos.services.pushes import is_here, lock_of, send_next
+from videos.services.pushes import send_next
 from viztube.media.backends import (
     FolderMissing,
     Kind,

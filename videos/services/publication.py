@@ -28,6 +28,8 @@ def relocate_on_commit(*, video: Video) -> None:
     that moves them, because a request does not wait for others.
     """
     old, video.folder = video.folder, new_folder(video.area)
+    if old:
+        assets.undo_pushes(video=video, folder=old)
     if assets.readdress(video=video):
         move_assets.defer(video_id=str(video.pk), folders=[old])
         if not video.has_folder:

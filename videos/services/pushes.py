@@ -4,16 +4,19 @@ The disk serves them until Cloudinary has them and the row says so. A push that 
 again and finds what the one before left there: ids are the files' own, and nothing is overwritten.
 """
 
+import logging
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from videos.models import ProcessingStatus, Video
-from videos.services.assets import SLOTS, remove_asset
+from videos.services.assets import SLOTS, is_here, lock_of, remove_asset
 from videos.services.placement import settle
 from viztube.media.backends import (
     FolderMissing,
@@ -27,6 +30,8 @@ from viztube.media.paths import public_id_of
 
 if TYPE_CHECKING:
     from viztube.media.cloud import CloudinaryBackend
+
+logger = logging.getLogger(__name__)
 
 # How long failures that may heal are waited out before staff is told.
 PATIENCE = 24 * 3600  # seconds
@@ -44,42 +49,47 @@ def push_on_commit(*, video: Video) -> None:
         )
 
 
-def lock_of(video_id: UUID) -> str:
-    """Return by which name the queue lets jobs take turns that push a video or undo a push."""
-    return f"push-{video_id}"
-
-
 def push_video(*, video_id: UUID, since: float) -> None:
     """Send what a video has on this disk; safe to repeat.
 
     ``since`` is when this was first wanted, in seconds since the epoch. What Cloudinary will never
-    take, or has not taken for ``PATIENCE``, marks the video FAILED; it stays here and plays. Raises
-    FolderMissing, OSError, MediaUnavailable.
+    take, or has not taken for ``PATIENCE``, stays here and plays; an original marks its video
+    FAILED. Raises FolderMissing, OSError, MediaUnavailable.
     """
-    backend = cloud()
-    if backend is None:
+    if settings.CLOUDINARY_ACCOUNT is None:
+        # It is no longer to go there.
+        _kept_here(video_id).update(processing_status=ProcessingStatus.COMPLETED)
         return
     try:
         settle(video_id=video_id)
         while send_next(video_id=video_id):
             pass
     except MediaRefused as refusal:
-        mark_failed(video_id=video_id, reason=str(refusal))
+        _give_up(video_id, str(refusal))
     except MediaUnavailable as failure:
         if time.time() - since < PATIENCE:
             raise
-        mark_failed(video_id=video_id, reason=f"Given up after a day: {failure}")
+        _give_up(video_id, f"Given up after a day: {failure}")
     except (FolderMissing, OSError):
         if time.time() - since < PATIENCE:
             raise
-        mark_failed(video_id=video_id, reason="Given up after a day: the file cannot be read here.")
+        _give_up(video_id, "Given up after a day: the file cannot be read here.")
 
 
-def mark_failed(*, video_id: UUID, reason: str) -> None:
-    """Note why a video is not processed; nobody edited it, so updated_at stays."""
-    Video.objects.filter(pk=video_id).update(
-        processing_status=ProcessingStatus.FAILED, processing_error=reason
+def _give_up(video_id: UUID, reason: str) -> None:
+    logger.warning("A file of video %s stays here: %s", video_id, reason)
+    _kept_here(video_id).update(processing_status=ProcessingStatus.FAILED, processing_error=reason)
+
+
+def _kept_here(video_id: UUID) -> "QuerySet[Video]":
+    """Return a video if it is being processed and its original is on this disk.
+
+    Nobody edits it here, so what is changed by update() leaves updated_at as it is.
+    """
+    rows: QuerySet[Video] = Video.objects.filter(
+        pk=video_id, processing_status=ProcessingStatus.PROCESSING
     )
+    return rows.exclude(video_file__contains="/")
 
 
 def remove_spooled(*, video_id: UUID, folder: str) -> None:
@@ -107,18 +117,16 @@ def send_next(*, video_id: UUID, look_first: bool = True) -> bool:
         return False
     name = getattr(video, f"{slot}_file")
     kind = SLOTS[slot][0]
-    stored = backend.find(kind, public_id_of(f"{video.folder}/{name}")) if look_first else None
+    stored = None
+    if look_first:
+        # Only to spare us the sending: nothing is sent over what is there.
+        with suppress(MediaUnavailable):
+            stored = backend.find(kind, public_id_of(f"{video.folder}/{name}"))
     if stored is None:
         stored = backend.add(video.folder, Path(settings.MEDIA_ROOT, video.stored_folder, name))
     if not _recorded(backend, video, slot, stored):
         remove_asset(kind=kind, public_id=stored.public_id)
     return True
-
-
-def is_here(video: Video, slot: str) -> bool:
-    """Tell whether a file of a video is in its folder on this disk."""
-    name = getattr(video, f"{slot}_file")
-    return bool(name) and "/" not in name
 
 
 def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: StoredFile) -> bool:

@@ -19,8 +19,7 @@ from django.utils import timezone
 
 from users.services.pictures import missing_pictures, picture_folders
 from videos.models import Video
-from videos.services.assets import SLOTS, Asset, assets_of
-from videos.services.pushes import is_here
+from videos.services.assets import SLOTS, Asset, assets_of, is_here
 from videos.services.resumption import resume_processing
 from viztube.media.backends import Kind, cloud, disk
 from viztube.media.cloud import IDS_A_CALL, CloudinaryBackend

@@ -7,8 +7,8 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from videos.models import ProcessingStatus, Video
-from videos.services.assets import SLOTS, assets_of
-from videos.services.pushes import is_here, push_on_commit
+from videos.services.assets import SLOTS, assets_of, is_here
+from videos.services.pushes import push_on_commit
 from viztube.media.backends import cloud
 
 # What is younger has a job that is about to do it.

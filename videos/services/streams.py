@@ -8,9 +8,9 @@ import time
 from uuid import UUID
 
 from videos.models import ProcessingStatus, Video
-from videos.services.assets import assets_of
-from videos.services.pushes import PATIENCE, mark_failed
-from viztube.media.backends import cloud
+from videos.services.assets import Asset, assets_of
+from videos.services.pushes import PATIENCE
+from viztube.media.backends import MediaUnavailable, cloud
 
 
 class StreamNotReady(Exception):
@@ -25,9 +25,9 @@ def request_stream(*, video_id: UUID) -> None:
     from videos.tasks import confirm_stream
 
     backend = cloud()
-    public_id = _public_id(video_id, processing_status=ProcessingStatus.PROCESSING)
-    if backend is not None and public_id is not None:
-        backend.request_stream(public_id)
+    original = _original(video_id, processing_status=ProcessingStatus.PROCESSING)
+    if backend is not None and original is not None:
+        backend.request_stream(original.public_id)
         confirm_stream.configure(schedule_in={"seconds": 20}).defer(
             video_id=str(video_id), since=int(time.time())
         )
@@ -40,29 +40,46 @@ def confirm_stream(*, video_id: UUID, since: float) -> None:
     marked FAILED. Raises StreamNotReady, MediaUnavailable.
     """
     backend = cloud()
-    public_id = _public_id(video_id)
-    if backend is None or public_id is None:
+    original = _original(video_id)
+    if backend is None or original is None:
         return
-    address = backend.stream_url(public_id)
-    waiting = Video.objects.filter(pk=video_id, video_public_id=public_id, stream_file="")
-    if backend.answers_with_playlist(address):
+    address = backend.stream_url(original.public_id)
+    # The same file at the same place still: it may be hidden or replaced while we ask.
+    waiting = Video.objects.filter(
+        pk=video_id,
+        video_public_id=original.public_id,
+        video_file=original.address,
+        stream_file="",
+    )
+    is_late = time.time() - since > PATIENCE
+    try:
+        is_ready = backend.answers_with_playlist(address)
+    except MediaUnavailable:
+        if not is_late:
+            raise
+        is_ready = False
+    # Nobody edits the video here: update() leaves updated_at as it is.
+    if is_ready:
         waiting.update(
             stream_file=address,
             processing_status=ProcessingStatus.COMPLETED,
             processing_error="",
         )
-    elif time.time() - since > PATIENCE:
-        mark_failed(video_id=video_id, reason="Cloudinary made no stream of this video.")
-    elif waiting.filter(processing_status=ProcessingStatus.PROCESSING).exists():
+        return
+    processing = waiting.filter(processing_status=ProcessingStatus.PROCESSING)
+    if is_late:
+        processing.update(
+            processing_status=ProcessingStatus.FAILED,
+            processing_error="Cloudinary made no stream of this video.",
+        )
+    elif processing.exists():
         raise StreamNotReady(f"{address} does not answer yet.")
 
 
-def _public_id(video_id: UUID, **conditions: str) -> str | None:
-    """Return the id of an original that is where it belongs and has no stream yet."""
+def _original(video_id: UUID, **conditions: str) -> Asset | None:
+    """Return an original that is where it belongs and has no stream yet."""
     video = Video.objects.filter(pk=video_id, stream_file="", **conditions).first()
-    if video is None:
-        return None
-    for asset in assets_of(video):
+    for asset in assets_of(video) if video else ():
         if asset.slot == "video" and not asset.is_misplaced:
-            return asset.public_id
+            return asset
     return None

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from videos.models import Video
-from videos.services.assets import assets_of
+from videos.services.assets import SLOTS, assets_of, undo_pushes
 from videos.services.placement import finish_move
 from videos.services.publication import relocate_on_commit
 from videos.services.pushes import push_on_commit
@@ -43,6 +43,7 @@ def update_video(
             if poster is not None:
                 if row.thumbnail_file and "/" not in row.thumbnail_file:
                     remove_old_poster.defer(video_id=str(row.pk), name=row.thumbnail_file)
+                undo_pushes(video=row, folder=row.folder, slots=["thumbnail"])
                 _discard_assets(row, "thumbnail")
                 row.thumbnail_file, row.thumbnail_public_id = poster.name, ""
             if row.is_misplaced:
@@ -76,7 +77,8 @@ def delete_video(*, video: Video) -> None:
         row = _locked(video)
         for folder in {row.stored_folder, row.folder}:
             discard_on_commit(folder)
-        _discard_assets(row, "video", "thumbnail")
+        undo_pushes(video=row, folder=row.folder)
+        _discard_assets(row, *SLOTS)
         row.comments.all().purge()
         row.delete()
 

@@ -10,6 +10,7 @@ from videos.models import ProcessingStatus, Video
 from videos.tests.factories import VideoFactory
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
+from viztube.media.backends import MediaMissing
 from viztube.media.tests.fetching import fetch
 from viztube.media.tests.fixtures import picture
 from viztube.media.tests.standin import StandIn
@@ -91,6 +92,34 @@ def test_a_file_that_another_video_has_too_stays(
     run_jobs()
 
     assert standin.stored() == {f"video {CLIP_ID}", f"image {POSTER_ID}"}
+
+
+def test_hiding_it_leaves_the_addresses_of_another_video_alone(
+    old: Video, user_client: Client, run_jobs: Callable[[], list[str]], standin: StandIn
+) -> None:
+    other = VideoFactory.create(
+        video_file=old.video_file,
+        thumbnail_file=old.thumbnail_file,
+        video_public_id=CLIP_ID,
+        thumbnail_public_id=POSTER_ID,
+    )
+    user_client.patch(f"videos/toggle/publish/{old.pk}")
+    run_jobs()
+
+    assert statuses(told(other)) == [200, 200]
+    assert standin.stored() == {f"video {CLIP_ID}", f"image {POSTER_ID}"}
+
+
+def test_what_can_be_hidden_is_hidden_although_another_file_is_gone(
+    old: Video, user_client: Client, run_jobs: Callable[[], list[str]], standin: StandIn
+) -> None:
+    del standin.assets["video", CLIP_ID]
+    user_client.patch(f"videos/toggle/publish/{old.pk}")
+    with pytest.raises(MediaMissing, match=CLIP_ID):
+        run_jobs()
+
+    assert statuses(told(old)) == [404, 404]
+    assert standin.stored() == {f"image {Video.objects.get().folder}/poster"}
 
 
 def test_a_new_thumbnail_replaces_the_old_one(

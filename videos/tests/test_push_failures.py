@@ -186,7 +186,6 @@ def refuse_new_poster(client: Client, video: Video, standin: StandIn) -> None:
     try_jobs()
 
 
-@pytest.mark.xfail(strict=True, reason="what becomes of a poster is noted as the video's own state")
 def test_a_poster_that_is_refused_does_not_undo_a_stream(
     user_client: Client, user: User, standin: StandIn
 ) -> None:
@@ -203,7 +202,6 @@ def test_a_poster_that_is_refused_does_not_undo_a_stream(
     assert_plays(user_client, video)
 
 
-@pytest.mark.xfail(strict=True, reason="nobody looks for the stream once the poster is refused")
 def test_a_poster_that_is_refused_does_not_cost_the_stream(
     api: Client, user: User, standin: StandIn
 ) -> None:

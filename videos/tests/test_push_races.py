@@ -151,12 +151,6 @@ def test_a_video_that_is_deleted_while_it_is_sent(
     assert {answers(user_client, address) for address in old} == {404}
 
 
-LEFT_BEHIND = pytest.mark.xfail(
-    strict=True, reason="nobody looks for what arrived without our knowing under an id from before"
-)
-
-
-@LEFT_BEHIND
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["video", "image"])
 def test_a_video_deleted_before_we_know_that_it_arrived_is_gone(
@@ -173,7 +167,6 @@ def test_a_video_deleted_before_we_know_that_it_arrived_is_gone(
     assert standin.stored() == set()
 
 
-@LEFT_BEHIND
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["video", "image"])
 def test_a_video_hidden_before_we_know_that_it_arrived_is_at_its_new_addresses_only(

@@ -302,7 +302,6 @@ def test_a_hidden_video_gets_its_stream_again(standin: StandIn, video: Video) ->
     assert f"/{row.folder}/" in row.stream_file
 
 
-@pytest.mark.xfail(strict=True, reason="confirm_stream writes where the file no longer belongs")
 @pytest.mark.parametrize("answer", [True, False])
 def test_what_was_found_at_an_id_from_before_is_not_noted(
     standin: StandIn, video: Video, answer: bool, monkeypatch: pytest.MonkeyPatch
@@ -322,7 +321,6 @@ def test_what_was_found_at_an_id_from_before_is_not_noted(
     assert state()[0] == ProcessingStatus.COMPLETED
 
 
-@pytest.mark.xfail(strict=True, reason="confirm_stream marks FAILED what is COMPLETED meanwhile")
 def test_a_look_that_found_nothing_does_not_undo_one_that_did(
     standin: StandIn, video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,12 +29,9 @@ class Kind(StrEnum):
     VIDEO = "video"
 
 
-VIDEO_SUFFIXES = {".mp4", ".mov", ".webm", ".mkv"}
-
-
 def kind_of(path: PurePath) -> Kind:
-    """Return what a file of ours is, by the name that we gave it."""
-    return Kind.VIDEO if path.suffix in VIDEO_SUFFIXES else Kind.IMAGE
+    """Return what a file of ours is, by the name that we gave it: an original is a ``video``."""
+    return Kind.VIDEO if path.stem == "video" else Kind.IMAGE
 
 
 class FolderMissing(Exception):

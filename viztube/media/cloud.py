@@ -21,6 +21,7 @@ import cloudinary.utils
 import requests
 from django.conf import settings
 from django.core.files import File
+from urllib3 import Timeout
 
 from viztube.environment import CloudinaryAccount
 from viztube.media.backends import (
@@ -41,6 +42,7 @@ NOTIFY_PATH = "/api/v2/media/cloudinary/notify"
 # What it returns at most: files a page, ids a question.
 PAGE = 500
 IDS_A_CALL = 100
+PING_TIMEOUT = Timeout(connect=3, read=5)
 DELIVERY_TIMEOUT = (10, 30)  # seconds to connect, to wait for data
 COPY_BYTES = 256 * 1024
 
@@ -80,8 +82,11 @@ class CloudinaryBackend(MediaBackend):
         kind = kind_of(file)
         public_id = public_id_of(f"{folder}/{file.name}")
         options = _stream_options() if kind is Kind.VIDEO else {}
-        with _translated(), file.open("rb") as content:
-            return _described(self._storages[kind].upload(public_id, File(content), **options))
+        try:
+            with _translated(), file.open("rb") as content:
+                return _described(self._storages[kind].upload(public_id, File(content), **options))
+        except MediaMissing as error:
+            raise MediaUnavailable("Cloudinary does not know its own address.") from error
 
     def find(self, kind: Kind, public_id: str) -> StoredFile | None:
         """Return what Cloudinary knows of a file (a call of the rate-limited Admin API)."""
@@ -102,11 +107,13 @@ class CloudinaryBackend(MediaBackend):
         return {found["public_id"]: _described(found) for found in answer["resources"]}
 
     def fetch(self, address: str, target: Path) -> None:
-        """Download a file from where it is delivered."""
+        """Download a file from where it is delivered. Raises MediaRefused too."""
         try:
             with _delivered(address) as response, target.open("wb") as file:
-                if response.status_code == 404:
+                if response.status_code in {404, 410}:
                     raise MediaMissing(address)
+                if response.status_code in {400, 401, 403}:
+                    raise MediaRefused("Cloudinary does not deliver this file to us.")
                 response.raise_for_status()
                 for part in response.iter_content(COPY_BYTES):
                     file.write(part)
@@ -192,7 +199,8 @@ class CloudinaryBackend(MediaBackend):
     def ping(self) -> None:
         """Ask whether the credentials count. Raises MediaUnavailable."""
         with _translated():
-            cloudinary.api.ping(timeout=TIMEOUT)
+            # The SDK asks four times.
+            cloudinary.api.ping(timeout=PING_TIMEOUT)
 
 
 def _address(kind: Kind, public_id: str, extension: str) -> str:

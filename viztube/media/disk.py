@@ -4,6 +4,7 @@ Here folders are the unit: one holds all files of a video or of one profile pict
 goes as a whole, in one step.
 """
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -88,18 +89,21 @@ class DiskBackend(MediaBackend):
         It may still be on its way from ``incoming/``: looking there first and then at its place
         cannot miss it, and a move that comes later finds nothing to move. Raises OSError.
         """
-        trash = self._trash(folder)
-        trash.parent.mkdir(parents=True, exist_ok=True)
         place = self._folder(folder)
+        trash = Path(settings.MEDIA_ROOT) / TRASH
+        trash.mkdir(parents=True, exist_ok=True)
         for path in (self._folder(f"{INCOMING}/{place.name}"), place):
+            # Under a name of its own: a deletion that was cut off may have left some of this key.
             with suppress(FileNotFoundError):
-                path.rename(trash)
+                path.rename(trash / f"{place.name}-{secrets.token_hex(4)}")
 
     def delete(self, folder: str) -> None:
         """Withdraw a folder, then remove its files; gone already is fine. Raises OSError."""
         self.withdraw(folder)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self._trash(folder))
+        name = self._folder(folder).name
+        for trash in (Path(settings.MEDIA_ROOT) / TRASH).glob(f"{name}-*"):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(trash)
 
     @classmethod
     def _file(cls, path: str) -> Path:
@@ -114,10 +118,6 @@ class DiskBackend(MediaBackend):
         if not is_stored_folder(path):
             raise ValueError(f"Not a media folder: {path!r}")
         return Path(settings.MEDIA_ROOT) / path
-
-    @classmethod
-    def _trash(cls, path: str) -> Path:
-        return Path(settings.MEDIA_ROOT) / TRASH / cls._folder(path).name
 
 
 def _described(file: Path) -> StoredFile:

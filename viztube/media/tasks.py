@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from procrastinate.contrib.django import app
 
-from viztube.media.backends import FolderMissing, Kind, cloud, disk
+from viztube.media.backends import FolderMissing, Kind, MediaUnavailable, cloud, disk
 from viztube.media.paths import INCOMING, TRASH
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, URGENT, Backoff
 
@@ -37,8 +37,9 @@ def place_folder(source: str, target: str) -> None:
 def remove_from_cloud(kind: str, public_id: str) -> None:
     """Delete a file on Cloudinary that nothing refers to any longer."""
     backend = cloud()
-    if backend is not None:
-        backend.remove(Kind(kind), public_id)
+    if backend is None:
+        raise MediaUnavailable("CLOUDINARY_URL is not set, so no file can be deleted there.")
+    backend.remove(Kind(kind), public_id)
 
 
 @app.periodic(cron="17 * * * *")

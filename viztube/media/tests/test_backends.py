@@ -1,5 +1,6 @@
 """The disk: whole folders, moved and deleted in one step, safe to repeat."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,28 @@ def test_withdrawing_takes_a_folder_out_of_what_is_served(media_root: Path) -> N
     disk().withdraw(TARGET)
 
     assert not (media_root / TARGET).exists()
-    assert (media_root / "trash" / OTHER / "video.mp4").exists()
+    (trashed,) = (media_root / "trash").glob(f"{OTHER}-*")
+    assert (trashed / "video.mp4").exists()
+
+
+def test_a_deletion_that_was_cut_off_is_finished_by_the_next(
+    media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(media_root, TARGET)
+
+    def cut_off(*args: object) -> None:
+        raise OSError("the disk is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", cut_off)
+        with pytest.raises(OSError, match="away"):
+            disk().delete(TARGET)
+    # What comes under the same key meanwhile goes too.
+    fill(media_root, TARGET, "late.mp4")
+    disk().delete(TARGET)
+
+    assert [path for path in media_root.rglob("*") if path.is_file()] == []
+    assert list((media_root / "trash").iterdir()) == []
 
 
 def test_a_folder_withdrawn_before_it_arrived_never_arrives(media_root: Path) -> None:
