@@ -10,7 +10,7 @@ from uuid import UUID
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import Asset, assets_of
 from videos.services.pushes import PATIENCE
-from viztube.media.backends import MediaUnavailable, cloud
+from viztube.media.backends import cloud
 
 
 class StreamNotReady(Exception):
@@ -51,15 +51,8 @@ def confirm_stream(*, video_id: UUID, since: float) -> None:
         video_file=original.address,
         stream_file="",
     )
-    is_late = time.time() - since > PATIENCE
-    try:
-        is_ready = backend.answers_with_playlist(address)
-    except MediaUnavailable:
-        if not is_late:
-            raise
-        is_ready = False
     # Nobody edits the video here: update() leaves updated_at as it is.
-    if is_ready:
+    if backend.answers_with_playlist(address):
         waiting.update(
             stream_file=address,
             processing_status=ProcessingStatus.COMPLETED,
@@ -67,7 +60,7 @@ def confirm_stream(*, video_id: UUID, since: float) -> None:
         )
         return
     processing = waiting.filter(processing_status=ProcessingStatus.PROCESSING)
-    if is_late:
+    if time.time() - since > PATIENCE:
         processing.update(
             processing_status=ProcessingStatus.FAILED,
             processing_error="Cloudinary made no stream of this video.",

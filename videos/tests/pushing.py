@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import httpx
 from django.conf import settings
 from django.db import connection
 from procrastinate.contrib.django import app
@@ -18,6 +17,7 @@ from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client, check_documented
 from viztube.media.backends import cloud
 from viztube.media.cloud import NOTIFY_PATH, CloudinaryBackend
+from viztube.media.tests.fetching import fetch
 from viztube.media.tests.fixtures import CLIP, picture
 from viztube.media.tests.standin import Notice, StandIn
 
@@ -74,7 +74,7 @@ def answers(api: Client, address: str) -> int:
         if answer.status != 302:
             return answer.status
         address = answer.response["Location"]
-    return httpx.get(address).status_code
+    return fetch(address).status
 
 
 def assert_plays(api: Client, video: Video) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from users.models import User
@@ -203,7 +202,7 @@ def test_a_push_that_finds_the_file_that_came_home_keeps_it(
     finish_jobs()
 
     video.refresh_from_db()
-    assert httpx.get(video.video_file).content == MP4
+    assert fetch(video.video_file).content == MP4
 
 
 def test_files_that_are_gone_at_cloudinary_are_told_and_the_others_come_home(

@@ -3,7 +3,6 @@
 import time
 from itertools import permutations
 
-import httpx
 import pytest
 
 from users.models import User
@@ -29,6 +28,7 @@ from viztube.api.tests.fixtures import Client
 from viztube.media.backends import MediaUnavailable, StoredFile
 from viztube.media.cloud import CloudinaryBackend
 from viztube.media.tests import standin_account
+from viztube.media.tests.fetching import fetch
 from viztube.media.tests.standin import Fault, StandIn
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_the_notice_of_a_real_stream_completes_the_video(
 
     doc = api.get(f"videos/{video.pk}").data
     assert doc["processingStatus"] == "COMPLETED"
-    assert httpx.get(doc["streamUrl"]).text.startswith("#EXTM3U")
+    assert fetch(doc["streamUrl"]).content.startswith(b"#EXTM3U")
 
 
 def test_the_notice_of_a_stream_that_failed_says_so_at_once(
@@ -139,7 +139,7 @@ def test_the_notice_of_a_stream_that_failed_says_so_at_once(
 
     doc = api.get(f"videos/{video.pk}").data
     assert (doc["processingStatus"], doc["streamUrl"]) == ("FAILED", None)
-    assert httpx.get(doc["videoFileUrl"]).status_code == 200
+    assert fetch(doc["videoFileUrl"]).status == 200
 
 
 def test_nothing_is_told_of_a_video_that_is_complete(
@@ -259,7 +259,7 @@ def test_after_a_day_of_patience_it_has_failed(api: Client, standin: StandIn, vi
     assert state() == (ProcessingStatus.FAILED, "", "Cloudinary made no stream of this video.")
     assert Video.objects.get().updated_at == updated_at
     # The stream that comes after all is taken, and the original plays throughout.
-    assert httpx.get(api.get(f"videos/{video.pk}").data["videoFileUrl"]).status_code == 200
+    assert fetch(api.get(f"videos/{video.pk}").data["videoFileUrl"]).status == 200
     standin.finish_streams(notify=False)
     poll(video)
     assert state()[0] == ProcessingStatus.COMPLETED

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import httpx
+import requests
 from django.conf import settings
 
 from viztube.api.tests.fixtures import Client
@@ -25,5 +25,5 @@ def fetch(address: str, **headers: str) -> Fetched:
             content = response.getvalue() if response.streaming else response.content
             return Fetched(response.status_code, content, response["Content-Type"])
         address = response["Location"]
-    answer = httpx.get(address, headers=headers)
+    answer = requests.get(address, headers=headers, timeout=30)
     return Fetched(answer.status_code, answer.content, answer.headers["Content-Type"])

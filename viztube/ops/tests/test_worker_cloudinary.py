@@ -102,7 +102,7 @@ def test_a_cloudinary_that_answers_late_does_not_hold_the_jobs_up(
 ) -> None:
     view_and_fold()
     standin.fail("ping", *[Fault.SLOW] * 8)
-    monkeypatch.setattr(cloud_module, "TIMEOUT", Timeout(connect=0.1, read=0.1))
+    monkeypatch.setattr(cloud_module, "PING_TIMEOUT", Timeout(connect=0.1, read=0.1))
     began = time.monotonic()
     call_command("worker", "--once")
 
