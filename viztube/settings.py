@@ -331,5 +331,7 @@ LOGGING = {
         # Every 4xx is an answer, not an event: the access log has them.
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
+        # It warns whenever two jobs talk to Cloudinary at once.
+        "urllib3": {"level": "ERROR"},
     },
 }

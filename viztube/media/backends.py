@@ -115,8 +115,7 @@ def cloud() -> "CloudinaryBackend | None":
     return _cloud(settings.CLOUDINARY_ACCOUNT) if settings.CLOUDINARY_ACCOUNT else None
 
 
-# Late imports below: both build on this module, and the SDK costs memory that only those pay who
-# use it.
+# Imported when they are asked for: both build on this module, and the SDK is for who uses it.
 @lru_cache(maxsize=1)
 def _disk() -> "DiskBackend":
     from viztube.media.disk import DiskBackend
