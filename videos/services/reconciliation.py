@@ -20,7 +20,7 @@ from django.utils import timezone
 from users.services.pictures import missing_pictures, picture_folders
 from videos.models import Video
 from videos.services.assets import SLOTS, Asset, assets_of, is_here
-from videos.services.resumption import resume_processing
+from videos.services.resumption import has_job, resume_processing
 from viztube.media.backends import Kind, cloud, disk
 from viztube.media.cloud import IDS_A_CALL, CloudinaryBackend
 from viztube.media.paths import HIDDEN, PUBLISHED, is_stored_folder, public_id_of
@@ -68,7 +68,10 @@ class Reconciliation:
         if backend is None:
             return
         self._delete("Cloudinary", "files that no row names", self._lost_assets(backend))
-        self._report("Cloudinary", "files that rows name and that are gone", self._missing(backend))
+        misplaced = Finding("Cloudinary", "videos that are not where they belong")
+        gone = self._missing(backend, misplaced)
+        self._report("Cloudinary", "files that rows name and that are gone", gone)
+        self.findings.append(misplaced)
         forgotten = Finding("Cloudinary", "videos that nobody was processing")
         self.findings.append(forgotten)
         if not self._dry_run:
@@ -126,11 +129,13 @@ class Reconciliation:
                             partial(backend.remove, kind, asset.public_id),
                         )
 
-    def _missing(self, backend: CloudinaryBackend) -> Iterator[str]:
+    def _missing(self, backend: CloudinaryBackend, misplaced: Finding) -> Iterator[str]:
         rows = _files().exclude(video_public_id="", thumbnail_public_id="")
         for videos in _batches(rows.iterator(BATCH), IDS_A_CALL):
             self._advance(len(videos))
             assets = {asset: video for video in videos for asset in assets_of(video)}
+            for video in {assets[asset] for asset in assets if asset.is_misplaced}:
+                self._move_again(video, misplaced)
             for kind in Kind:
                 mine = [asset for asset in assets if asset.kind is kind]
                 if not mine:
@@ -140,6 +145,18 @@ class Reconciliation:
                     video = assets[asset]
                     if asset.public_id not in found and _still_names(video, asset):
                         yield f"{asset.kind} {asset.public_id} of video {video.pk}"
+
+    def _move_again(self, video: Video, misplaced: Finding) -> None:
+        """Defer what is to rename a video's files if nobody does it any longer."""
+        from videos.tasks import move_assets
+
+        row = Video.objects.filter(pk=video.pk).first()
+        is_misplaced = row is not None and any(asset.is_misplaced for asset in assets_of(row))
+        if is_misplaced and not has_job(video):
+            misplaced.add(str(video.pk))
+            if not self._dry_run:
+                move_assets.defer(video_id=str(video.pk), folders=[])
+                misplaced.done += 1
 
 
 def folders_in_use(folders: Sequence[str]) -> set[str]:

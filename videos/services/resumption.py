@@ -28,7 +28,7 @@ def resume_processing() -> int:
     ).order_by("pk")
     resumed = 0
     for video in waiting[:BATCH]:
-        if _has_job(video):
+        if has_job(video):
             continue
         if any(is_here(video, slot) for slot in SLOTS):
             push_on_commit(video=video)
@@ -40,7 +40,8 @@ def resume_processing() -> int:
     return resumed
 
 
-def _has_job(video: Video) -> bool:
+def has_job(video: Video) -> bool:
+    """Tell whether a job waits or runs that brings a video's files to where they belong."""
     return ProcrastinateJob.objects.filter(
         status__in=("todo", "doing"),
         task_name__in=[

@@ -146,6 +146,11 @@ def age_assets(standin: StandIn) -> None:
         asset.created_at -= OLD
 
 
+def forget_jobs() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
 def test_assets_that_no_row_names_are_deleted_once_they_are_old(
     standin: StandIn,
     user_client: Client,
@@ -223,6 +228,26 @@ def test_assets_that_are_gone_are_told(
     assert f"video {video.video_public_id} of video {video.pk}" in capsys.readouterr().out
 
 
+def test_videos_whose_renaming_was_forgotten_are_renamed(
+    standin: StandIn,
+    user_client: Client,
+    finish_jobs: Callable[[], None],
+    tiny_clip: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    video = pushed(user_client, finish_jobs, tiny_clip)
+    user_client.patch(f"videos/toggle/publish/{video.pk}")
+    what = "Cloudinaryvideos that are not where they belong"
+    assert reconcile(capsys)[what] == (0, 0)
+    forget_jobs()
+
+    assert reconcile(capsys, "--dry-run")[what] == (1, 0)
+    assert reconcile(capsys)[what] == (1, 1)
+    finish_jobs()
+    folder = Video.objects.get().folder
+    assert standin.stored() == {f"video {folder}/video", f"image {folder}/poster"}
+
+
 def test_videos_that_nobody_was_processing_are_taken_up(
     standin: StandIn,
     user_client: Client,
@@ -235,8 +260,7 @@ def test_videos_that_nobody_was_processing_are_taken_up(
     Video.objects.update(created_at=long_ago)
     assert reconcile(capsys)["Cloudinaryvideos that nobody was processing"] == (0, 0)
 
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs")
+    forget_jobs()
     assert reconcile(capsys)["Cloudinaryvideos that nobody was processing"] == (1, 1)
     assert waiting_jobs() == ["push_video"]
     finish_jobs()
