@@ -4,6 +4,7 @@ Theirs read a whole file into memory, let Cloudinary change names, and wait with
 goes up or is deleted does none of that; for looking up and reading there is ``CloudinaryBackend``.
 """
 
+from pathlib import PurePath
 from typing import Any
 
 import cloudinary.uploader
@@ -34,6 +35,8 @@ class ImageStorage(MediaCloudinaryStorage):  # type: ignore[misc]
             content,
             **self._common(public_id),
             public_id=public_id,
+            # Its extension helps Cloudinary; the rest of the path is nobody's business.
+            filename=PurePath(str(content.name)).name,
             overwrite=False,
             timeout=UPLOAD_TIMEOUT,
             **options,
@@ -41,7 +44,7 @@ class ImageStorage(MediaCloudinaryStorage):  # type: ignore[misc]
         return answer
 
     def _upload(self, name: str, content: "File[bytes]", **options: Any) -> Answer:
-        answer: Answer = cloudinary.uploader.upload(content, filename="upload", **options)
+        answer: Answer = cloudinary.uploader.upload(content, **options)
         return answer
 
     def delete(self, name: str) -> bool:
@@ -60,6 +63,6 @@ class VideoStorage(VideoMediaCloudinaryStorage, ImageStorage):  # type: ignore[m
 
     def _upload(self, name: str, content: "File[bytes]", **options: Any) -> Answer:
         answer: Answer = cloudinary.uploader.upload_large(
-            content, filename="upload", chunk_size=CHUNK_BYTES, **options
+            content, chunk_size=CHUNK_BYTES, **options
         )
         return answer
