@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
@@ -60,6 +61,9 @@ class Video(models.Model):
     # these columns, which goes on while a deployment takes over.
     video_public_id = models.CharField(blank=True, default="", db_default="")
     thumbnail_public_id = models.CharField(blank=True, default="", db_default="")
+    # Where files may be that were on their way while the video got yet another folder; null when
+    # every file is where it belongs.
+    former_folders = ArrayField(models.CharField(), null=True, blank=True)
     video_bytes = models.BigIntegerField(null=True, help_text="Size of the original.")
     video_format = models.CharField(blank=True, default="", db_default="")
     video_version = models.BigIntegerField(null=True, help_text="Cloudinary's, of the original.")

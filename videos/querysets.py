@@ -13,6 +13,7 @@ from users.models import User
 from users.querysets import in_good_standing, seen_by
 from viztube.api.errors import not_found
 from viztube.api.querysets import CountOf, rows_behind, whether
+from viztube.media.paths import FOLDER_PATTERN
 
 SEARCH_CONFIG = "english"
 TITLE_SORT_LENGTH = 200
@@ -74,6 +75,18 @@ class VideoQuerySet(models.QuerySet[Any]):
         public = self.filter(~good, folder__startswith="p/")
         hidden = self.filter(good, folder__startswith="h/", is_published=True, removed_at=None)
         return public.union(hidden, all=True)
+
+    def unmoved(self) -> Self:
+        """Return videos with a file on Cloudinary that has another id than its address says."""
+        condition = Q()
+        for slot in ("video", "thumbnail"):
+            address, public_id = f"{slot}_file", f"{slot}_public_id"
+            condition |= (
+                ~Q(**{public_id: ""})
+                & Q(**{f"{address}__regex": f"/{FOLDER_PATTERN}/"})
+                & ~Q(**{f"{address}__contains": F(public_id)})
+            )
+        return self.filter(condition)
 
     def locked(self) -> Self:
         """Lock the rows and read their owners along."""

@@ -3,6 +3,7 @@
 Services that defer jobs of this module are imported where they are called.
 """
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from procrastinate.contrib.django import app
 
 from videos.models import Notification, Video
 from videos.services import assets, placement, views
-from viztube.media.backends import Kind, disk
+from viztube.media.backends import Kind, MediaMissing, disk
 from viztube.media.notifications import MAX_AGE, MAX_AHEAD
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, URGENT, Backoff
+
+logger = logging.getLogger(__name__)
 
 
 @app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
@@ -49,26 +52,30 @@ def remove_spooled(video_id: str, folder: str) -> None:
 
 
 @app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40), priority=URGENT)
-def move_assets(video_id: str, folders: list[str]) -> None:
+def move_assets(video_id: str) -> None:
     """Rename a video's files on Cloudinary to where they belong, and ask for its stream there."""
     from videos.services import streams
 
-    assets.move_assets(video_id=UUID(video_id), folders=folders)
+    try:
+        assets.move_assets(video_id=UUID(video_id))
+    except MediaMissing:
+        # Looking again will not find it, and the rest goes on.
+        logger.exception("A file of video %s is lost", video_id)
     streams.request_stream(video_id=UUID(video_id))
 
 
 @app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40), priority=URGENT)
-def remove_asset(kind: str, public_id: str) -> None:
-    """Delete a file on Cloudinary that no video has any longer."""
-    assets.remove_asset(kind=Kind(kind), public_id=public_id)
+def remove_asset(video_id: str, kind: str, public_id: str) -> None:
+    """Delete a file on Cloudinary that a video had."""
+    assets.remove_asset(video_id=UUID(video_id), kind=Kind(kind), public_id=public_id)
 
 
 @app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40))
-def confirm_stream(video_id: str, since: float) -> None:
+def confirm_stream(video_id: str, public_id: str, since: float) -> None:
     """Look whether a video's stream answers, until it does."""
     from videos.services import streams
 
-    streams.confirm_stream(video_id=UUID(video_id), since=since)
+    streams.confirm_stream(video_id=UUID(video_id), public_id=public_id, since=since)
 
 
 @app.periodic(cron="23 * * * *")
@@ -84,7 +91,8 @@ def resume_processing(timestamp: int) -> None:
 @app.task(queue=DEFAULT_QUEUE, queueing_lock="prune_notifications")
 def prune_notifications(timestamp: int) -> None:
     """Forget notifications that are too old to be taken again."""
-    horizon = timezone.now() - timedelta(seconds=MAX_AGE + MAX_AHEAD)
+    # An hour more, because the clocks of machines differ.
+    horizon = timezone.now() - timedelta(seconds=MAX_AGE + MAX_AHEAD, hours=1)
     Notification.objects.filter(received_at__lt=horizon).delete()
 
 

@@ -20,6 +20,7 @@ from viztube.media.uploads import working_folder
 
 logger = logging.getLogger(__name__)
 
+LATE_SECONDS = 15 * 60
 COLUMNS = ("avatar", "cover_image")
 
 
@@ -129,14 +130,19 @@ def discard_picture(address: str) -> None:
     A picture from before this service stays: nothing says whose it is.
     """
     folder = address.rpartition("/")[0]
-    if is_stored_folder(folder):
+    is_here = is_stored_folder(folder)
+    if is_here:
         discard_on_commit(folder)
-    # A push that was cut off may have left it there, although the row does not say so.
-    public_id = public_id_of(address) if is_stored_folder(folder) else own_id_at(address)
     if settings.CLOUDINARY_ACCOUNT is None:
         return
-    if public_id is not None:
-        remove_from_cloud.defer(kind=Kind.IMAGE.value, public_id=public_id)
+    # A push that was cut off may have left it there, although the row does not say so; and
+    # Cloudinary may finish with what it was sent after we have stopped waiting for it.
+    public_id = public_id_of(address) if is_here else own_id_at(address)
+    for seconds in (0, LATE_SECONDS) if is_here else (0,):
+        if public_id is not None:
+            remove_from_cloud.configure(schedule_in={"seconds": seconds}).defer(
+                kind=Kind.IMAGE.value, public_id=public_id
+            )
 
 
 def own_id_at(address: str) -> str | None:

@@ -5,7 +5,7 @@ asked outside of transactions, so a row may change meanwhile: what is written ba
 file is, and only where the row still says what it said before.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 
 from videos.models import ProcessingStatus, Video
+from videos.services.turns import turn_at
 from viztube.media.backends import (
     Kind,
     MediaMissing,
@@ -22,13 +23,17 @@ from viztube.media.backends import (
     StoredFile,
     cloud,
 )
-from viztube.media.paths import is_own_id, public_id_of
+from viztube.media.paths import is_own_id, own_id_in, public_id_of
 
 if TYPE_CHECKING:
     from viztube.media.cloud import CloudinaryBackend
 
 # The columns of a file start with its slot; the name is what a file from elsewhere gets here.
 SLOTS = {"video": (Kind.VIDEO, "video", "mp4"), "thumbnail": (Kind.IMAGE, "poster", "jpg")}
+
+LATE_SECONDS = 15 * 60
+# How many places are remembered at most while Cloudinary cannot be asked.
+FORMER_FOLDERS = 50
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Asset:
     public_id: str
     # The public id in the address: where the file belongs.
     wanted: str
+    # Other ids under which a renaming that was cut off may have left it.
+    others: tuple[str, ...] = ()
 
     @property
     def is_misplaced(self) -> bool:
@@ -49,17 +56,20 @@ class Asset:
 
 
 def assets_of(video: Video) -> list[Asset]:
-    """Return those files of a video that are on the account in use."""
-    named = [slot for slot in SLOTS if getattr(video, f"{slot}_public_id")]
-    backend = cloud() if named else None
-    if backend is None:
-        return []
+    """Return those files of a video that are on our account.
+
+    Ids that we gave are known by themselves, whether the account is in use or not.
+    """
     found = []
-    for slot in named:
-        kind, address = SLOTS[slot][0], getattr(video, f"{slot}_file")
-        wanted = backend.id_at(kind, address)
+    for slot, (kind, _, _) in SLOTS.items():
+        address, public_id = getattr(video, f"{slot}_file"), getattr(video, f"{slot}_public_id")
+        wanted = own_id_in(address) if public_id else None
+        if public_id and wanted is None and (backend := cloud()) is not None:
+            wanted = backend.id_at(kind, address)
         if wanted is not None:
-            found.append(Asset(slot, kind, address, getattr(video, f"{slot}_public_id"), wanted))
+            name = PurePosixPath(wanted).name
+            others = tuple(f"{folder}/{name}" for folder in video.former_folders or ())
+            found.append(Asset(slot, kind, address, public_id, wanted, others))
     return found
 
 
@@ -88,71 +98,92 @@ def undo_pushes(*, video: Video, folder: str, slots: Iterable[str] = SLOTS) -> N
     for slot in slots:
         if is_here(video, slot):
             path = f"{folder}/{getattr(video, f'{slot}_file')}"
-            remove_asset.configure(lock=lock_of(video.pk)).defer(
-                kind=SLOTS[slot][0].value, public_id=public_id_of(path)
-            )
+            job = {
+                "video_id": str(video.pk),
+                "kind": SLOTS[slot][0].value,
+                "public_id": public_id_of(path),
+            }
+            remove_asset.configure(lock=lock_of(video.pk)).defer(**job)
+            # Cloudinary may finish with what it was sent after we have stopped waiting for it.
+            remove_asset.configure(schedule_in={"seconds": LATE_SECONDS}).defer(**job)
 
 
-def readdress(*, video: Video) -> bool:
-    """Give the files of a locked row addresses in its folder; tell whether there were any.
+def readdress(*, video: Video, old: str) -> bool:
+    """Give the files of a locked row addresses in its new folder; tell whether there were any.
 
     One of the old service that another video has too keeps its address: that of the other must go
     on working. The caller saves the row, and defers ``move_assets``, which the addresses wait for.
     """
+    backend = cloud()
     assets = [asset for asset in assets_of(video) if not _is_shared(video, asset)]
     for asset in assets:
         _, name, extension = SLOTS[asset.slot]
-        path = PurePosixPath(asset.address)
+        extension = PurePosixPath(asset.address).suffix.removeprefix(".") or extension
         if is_own_id(asset.wanted):
-            name = path.stem
-        address = _backend().address(
-            asset.kind, f"{video.folder}/{name}", path.suffix.removeprefix(".") or extension
-        )
+            name = PurePosixPath(asset.wanted).name
+        new_id = f"{video.folder}/{name}"
+        if backend is None:
+            address = asset.address.replace(asset.wanted, new_id)
+        else:
+            address = backend.address(asset.kind, new_id, extension)
         setattr(video, f"{asset.slot}_file", address)
-    if video.stream_file and any(asset.slot == "video" for asset in assets):
-        # It goes with the old id, and is asked for again under the new one.
+    has_to_be_made = video.stream_file or video.processing_status == ProcessingStatus.FAILED
+    if has_to_be_made and any(asset.slot == "video" for asset in assets):
+        # A stream goes with the old id, and is asked for again under the new one.
         video.stream_file = ""
-        video.processing_status = ProcessingStatus.PROCESSING
+        video.processing_status, video.processing_error = ProcessingStatus.PROCESSING, ""
+    if assets:
+        video.former_folders = [*(video.former_folders or ()), old][-FORMER_FOLDERS:]
     return bool(assets)
 
 
-def move_assets(*, video_id: UUID, folders: Sequence[str]) -> None:
+def move_assets(*, video_id: UUID) -> None:
     """Rename a video's files to where they belong; safe to repeat.
 
-    ``folders`` are other places where a job that was cut off may have left them. Raises
-    MediaMissing, MediaUnavailable, MediaRefused.
+    Every file is tried. Raises MediaMissing for one that is nowhere, MediaUnavailable,
+    MediaRefused.
     """
-    video = Video.objects.filter(pk=video_id).first()
     if settings.CLOUDINARY_ACCOUNT is None:
         raise MediaUnavailable("CLOUDINARY_URL is not set, so no file can be renamed there.")
-    missing = []
-    for asset in assets_of(video) if video else ():
-        if not asset.is_misplaced:
-            continue
-        stored = _renamed(asset, folders)
-        if stored is None:
-            missing.append(asset.public_id)
-            continue
-        rows = Video.objects.filter(pk=video_id)
-        was = {f"{asset.slot}_public_id": asset.public_id}
-        if rows.filter(**was).update(**{f"{asset.slot}_public_id": stored.public_id}):
-            continue
-        # Deleted or replaced meanwhile, unless another job was here first.
-        remove_asset(kind=asset.kind, public_id=stored.public_id)
-    if missing:
-        raise MediaMissing(f"Cloudinary does not have {' and '.join(missing)}.")
+    failures: list[MediaMissing | MediaRefused] = []
+    with turn_at(video_id):
+        video = Video.objects.filter(pk=video_id).first()
+        for asset in assets_of(video) if video else ():
+            if asset.is_misplaced:
+                try:
+                    _move(video_id, asset)
+                except (MediaMissing, MediaRefused) as failure:
+                    failures.append(failure)
+        if video is not None and not failures:
+            # Unless it got yet another folder meanwhile.
+            here = Video.objects.filter(pk=video_id, folder=video.folder)
+            here.exclude(former_folders=None).update(former_folders=None)
+    if failures:
+        raise failures[0]
 
 
-def remove_asset(*, kind: Kind, public_id: str) -> None:
-    """Delete a file unless a video has it: those from before this service may share one.
+def _move(video_id: UUID, asset: Asset) -> None:
+    stored = _renamed(asset)
+    if stored is None:
+        raise MediaMissing(f"Cloudinary does not have the {asset.kind} {asset.public_id}.")
+    column = f"{asset.slot}_public_id"
+    rows = Video.objects.filter(pk=video_id, **{column: asset.public_id})
+    if not rows.update(**{column: stored.public_id}):
+        # The video was deleted, or the file replaced, meanwhile.
+        remove_asset(video_id=video_id, kind=asset.kind, public_id=stored.public_id)
+
+
+def remove_asset(*, video_id: UUID, kind: Kind, public_id: str) -> None:
+    """Delete a file that a video had, unless a video has it: the old service's may be shared.
 
     Raises MediaUnavailable.
     """
     backend = cloud()
     if backend is None:
         raise MediaUnavailable("CLOUDINARY_URL is not set, so no file can be deleted there.")
-    if not is_used(kind, public_id):
-        backend.remove(kind, public_id)
+    with turn_at(video_id):
+        if not is_used(kind, public_id):
+            backend.remove(kind, public_id)
 
 
 def is_used(kind: Kind, public_id: str) -> bool:
@@ -170,10 +201,10 @@ def _is_shared(video: Video, asset: Asset) -> bool:
     )
 
 
-def _renamed(asset: Asset, folders: Sequence[str]) -> StoredFile | None:
+def _renamed(asset: Asset) -> StoredFile | None:
     """Bring a file to its wanted id, from wherever it is; None when it is nowhere."""
-    name = PurePosixPath(asset.wanted).name
-    places = dict.fromkeys([asset.public_id, *(f"{folder}/{name}" for folder in folders)])
+    places = dict.fromkeys([asset.public_id, *asset.others])
+    places.pop(asset.wanted, None)
     for place in places:
         try:
             stored = _backend().rename(asset.kind, place, asset.wanted)

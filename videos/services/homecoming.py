@@ -5,10 +5,8 @@ cut off begins again: until its transaction commits, it has left nothing but a f
 cleared up with those of uploads.
 """
 
-import errno
 import os
 import re
-import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -19,9 +17,10 @@ from django.db import transaction
 
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import SLOTS, Asset, assets_of, lock_of, move_assets
+from videos.services.turns import turn_at
 from viztube.media.backends import MediaMissing, cloud, disk
-from viztube.media.paths import incoming_folder, is_own_id
-from viztube.media.uploads import RESERVED_BYTES, working_folder
+from viztube.media.paths import is_own_id
+from viztube.media.uploads import working_folder
 
 
 class RowChanged(Exception):
@@ -37,16 +36,20 @@ def bring_home(video_id: UUID, slot: str) -> bool:
 
     Raises OSError, MediaMissing, MediaUnavailable, MediaRefused, RowChanged, NotMoved.
     """
+    with turn_at(video_id):
+        return _bring_home(video_id, slot)
+
+
+def _bring_home(video_id: UUID, slot: str) -> bool:
     video, asset = _asset(video_id, slot)
     if asset is not None and asset.is_misplaced:
-        move_assets(video_id=video_id, folders=[])
+        move_assets(video_id=video_id)
         video, asset = _asset(video_id, slot)
     backend = cloud()
     if video is None or asset is None or backend is None:
         return False
     if asset.is_misplaced:
         raise RowChanged
-    require_room(video.video_bytes or 0 if slot == "video" else 0)
     with working_folder() as folder:
         file = folder.path / _name_of(asset)
         try:
@@ -97,7 +100,7 @@ def _take_home(video_id: UUID, asset: Asset, file: Path) -> None:
         if asset.public_id in {asset.wanted, unquote(asset.wanted)}:
             # In turn with pushes: one that is under way may let the row name that file again.
             remove_asset.configure(lock=lock_of(row.pk)).defer(
-                kind=asset.kind.value, public_id=asset.public_id
+                video_id=str(row.pk), kind=asset.kind.value, public_id=asset.public_id
             )
         disk().make(row.stored_folder)
         disk().add(row.stored_folder, file)
@@ -119,12 +122,6 @@ def _name_of(asset: Asset) -> str:
         name = PurePosixPath(asset.wanted).name
     found = path.suffix.removeprefix(".").lower()
     return f"{name}.{found if re.fullmatch('[a-z0-9]{1,5}', found) else extension}"
-
-
-def require_room(size: int) -> None:
-    """Raise OSError (ENOSPC) unless so many bytes fit and the reserve stays free."""
-    if shutil.disk_usage(incoming_folder()).free < size + RESERVED_BYTES:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _write_through(path: Path) -> None:

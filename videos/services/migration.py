@@ -30,7 +30,7 @@ from users.services.pictures import (
 )
 from videos.models import Video
 from videos.services.assets import SLOTS, assets_of, is_here, lock_of
-from videos.services.homecoming import NotMoved, RowChanged, bring_home, require_room
+from videos.services.homecoming import NotMoved, RowChanged, bring_home
 from videos.services.placement import settle
 from videos.services.pushes import send_next
 from viztube.media.backends import (
@@ -157,15 +157,13 @@ class Migration:
             except RowChanged:
                 continue
             except MediaUnavailable as error:
-                if pause is None:
-                    raise MigrationStopped(f"At the {name}: {error}") from error
-                time.sleep(pause)
-            except MediaRefused as error:
-                return self._leave("refused by Cloudinary", name, str(error))
-            except MediaMissing:
-                return self._leave("missing where they should be", name, "The file is gone.")
-            except NotMoved as error:
+                if pause is not None:
+                    time.sleep(pause)
+                    continue
+                self._stop_if_away(name)
                 return self._leave("not moved for other reasons", name, str(error))
+            except (MediaRefused, MediaMissing, NotMoved) as error:
+                return self._leave(*_why(error, name))
             except OSError as error:
                 if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                     raise MigrationStopped(
@@ -182,10 +180,28 @@ class Migration:
             "not moved for other reasons", name, "It was being changed all the time."
         )
 
+    def _stop_if_away(self, name: str) -> None:
+        """Raise MigrationStopped if it is not one file alone that Cloudinary has trouble with."""
+        backend = cloud()
+        try:
+            if backend is not None:
+                backend.ping()
+        except (MediaUnavailable, MediaRefused, MediaMissing) as error:
+            raise MigrationStopped(f"At the {name}: {error}") from error
+
     def _leave(self, what: str, name: str, reason: str) -> bool:
         self.left[what] += 1
         self._tell(f"{name}: {reason}")
         return False
+
+
+def _why(error: Exception, name: str) -> tuple[str, str, str]:
+    """Return what is to be told of a file that Cloudinary or its row does not let go."""
+    if isinstance(error, MediaMissing):
+        return "missing where they should be", name, "The file is gone."
+    if isinstance(error, MediaRefused):
+        return "refused by Cloudinary", name, str(error)
+    return "not moved for other reasons", name, str(error)
 
 
 @contextmanager
@@ -210,7 +226,7 @@ def alone() -> Iterator[None]:
 def waiting_cloud_jobs() -> int:
     """Return how many jobs wait that send files to Cloudinary, or rename or delete them there."""
     waiting: int = ProcrastinateJob.objects.filter(
-        status__in=("todo", "doing"), task_name__in=CLOUD_JOBS
+        status__in=("todo", "doing", "failed"), task_name__in=CLOUD_JOBS
     ).count()
     return waiting
 
@@ -269,7 +285,6 @@ def _fetch_picture(user_id: UUID, column: str) -> bool:
 
     Raises OSError, MediaMissing, MediaUnavailable, RowChanged.
     """
-    require_room(0)
     try:
         return fetch_picture(user_id=user_id, column=column)
     except PictureReplaced as error:

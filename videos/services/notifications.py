@@ -46,7 +46,7 @@ def _act(payload: dict[str, Any]) -> None:
         .exclude(processing_status=ProcessingStatus.COMPLETED)
         .only("pk")
     ):
-        confirm_stream.defer(video_id=str(video.pk), since=since)
+        confirm_stream.defer(video_id=str(video.pk), public_id=public_id, since=since)
 
 
 def _tells_of_failure(payload: dict[str, Any]) -> bool:

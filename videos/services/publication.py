@@ -15,8 +15,10 @@ PLACE = (
     "stored_folder",
     "video_file",
     "thumbnail_file",
+    "former_folders",
     "stream_file",
     "processing_status",
+    "processing_error",
 )
 
 
@@ -30,8 +32,8 @@ def relocate_on_commit(*, video: Video) -> None:
     old, video.folder = video.folder, new_folder(video.area)
     if old:
         assets.undo_pushes(video=video, folder=old)
-    if assets.readdress(video=video):
-        move_assets.defer(video_id=str(video.pk), folders=[old])
+    if assets.readdress(video=video, old=old):
+        move_assets.defer(video_id=str(video.pk))
         if not video.has_folder:
             # What Cloudinary has now may still be here, under the address from before.
             discard_on_commit(video.stored_folder)

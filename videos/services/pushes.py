@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import SLOTS, is_here, lock_of, remove_asset
 from videos.services.placement import settle
+from videos.services.turns import turn_at
 from viztube.media.backends import (
     FolderMissing,
     MediaRefused,
@@ -110,6 +111,11 @@ def send_next(*, video_id: UUID, look_first: bool = True) -> bool:
     What is there already is not sent again if we ``look_first``, which costs a call of the
     rate-limited Admin API. Raises OSError, MediaUnavailable, MediaRefused.
     """
+    with turn_at(video_id):
+        return _send_next(video_id, look_first=look_first)
+
+
+def _send_next(video_id: UUID, *, look_first: bool) -> bool:
     backend = cloud()
     video = Video.objects.filter(pk=video_id).first()
     slot = next((slot for slot in SLOTS if video and is_here(video, slot)), None)
@@ -125,7 +131,7 @@ def send_next(*, video_id: UUID, look_first: bool = True) -> bool:
     if stored is None:
         stored = backend.add(video.folder, Path(settings.MEDIA_ROOT, video.stored_folder, name))
     if not _recorded(backend, video, slot, stored):
-        remove_asset(kind=kind, public_id=stored.public_id)
+        remove_asset(video_id=video_id, kind=kind, public_id=stored.public_id)
     return True
 
 
@@ -143,13 +149,13 @@ def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: Sto
         setattr(row, f"{slot}_file", address)
         setattr(row, f"{slot}_public_id", stored.public_id)
         if row.folder != video.folder:
-            move_assets.defer(video_id=str(row.pk), folders=[video.folder])
+            move_assets.defer(video_id=str(row.pk))
         if slot == "video":
             row.video_bytes, row.video_format = stored.bytes, stored.format
             row.video_version = stored.version
             row.processing_status, row.processing_error = ProcessingStatus.PROCESSING, ""
             confirm_stream.configure(schedule_in={"seconds": 20}).defer(
-                video_id=str(row.pk), since=int(time.time())
+                video_id=str(row.pk), public_id=stored.public_id, since=int(time.time())
             )
         if not row.has_folder:
             # They may be on their way from one to the other.

@@ -6,6 +6,7 @@ more before it is deleted, and one run deletes only so much.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,9 +21,9 @@ from django.utils import timezone
 from users.services.pictures import missing_pictures, picture_folders
 from videos.models import Video
 from videos.services.assets import SLOTS, Asset, assets_of, is_here
-from videos.services.resumption import has_job, resume_processing
+from videos.services.resumption import resume_processing
 from viztube.media.backends import Kind, cloud, disk
-from viztube.media.cloud import IDS_A_CALL, CloudinaryBackend
+from viztube.media.cloud import CloudinaryBackend
 from viztube.media.paths import HIDDEN, PUBLISHED, is_stored_folder, public_id_of
 
 MIN_AGE = timedelta(days=1)
@@ -68,14 +69,12 @@ class Reconciliation:
         if backend is None:
             return
         self._delete("Cloudinary", "files that no row names", self._lost_assets(backend))
-        misplaced = Finding("Cloudinary", "videos that are not where they belong")
-        gone = self._missing(backend, misplaced)
+        gone = self._missing(backend)
         self._report("Cloudinary", "files that rows name and that are gone", gone)
-        self.findings.append(misplaced)
-        forgotten = Finding("Cloudinary", "videos that nobody was processing")
+        forgotten = Finding("Cloudinary", "videos on which work was forgotten")
         self.findings.append(forgotten)
-        if not self._dry_run:
-            forgotten.found = forgotten.done = resume_processing()
+        forgotten.found = resume_processing(dry_run=self._dry_run)
+        forgotten.done = 0 if self._dry_run else forgotten.found
 
     def _report(self, place: str, what: str, names: Iterable[str]) -> None:
         finding = Finding(place, what)
@@ -84,7 +83,7 @@ class Reconciliation:
             finding.add(name)
 
     def _delete(
-        self, place: str, what: str, lost: Iterable[tuple[str, Callable[[], object]]]
+        self, place: str, what: str, lost: Iterable[tuple[str, Callable[[], bool]]]
     ) -> None:
         finding = Finding(place, what)
         self.findings.append(finding)
@@ -94,15 +93,13 @@ class Reconciliation:
                 self.left_over += 1
                 continue
             self._left_to_delete -= 1
-            delete()
-            finding.done += 1
+            finding.done += delete()
 
-    def _lost_folders(self) -> Iterator[tuple[str, Callable[[], object]]]:
+    def _lost_folders(self) -> Iterator[tuple[str, Callable[[], bool]]]:
         for folders in _batches(_old_folders(), BATCH):
             self._advance(len(folders))
             for folder in sorted(set(folders) - folders_in_use(folders)):
-                if not folders_in_use([folder]):
-                    yield folder, partial(disk().delete, folder)
+                yield folder, partial(_delete_folder, folder)
 
     def _missing_here(self) -> Iterator[str]:
         for videos in _batches(_files().iterator(BATCH), BATCH):
@@ -112,9 +109,7 @@ class Reconciliation:
                     yield f"{path} of video {video.pk}"
         yield from missing_pictures()
 
-    def _lost_assets(
-        self, backend: CloudinaryBackend
-    ) -> Iterator[tuple[str, Callable[[], object]]]:
+    def _lost_assets(self, backend: CloudinaryBackend) -> Iterator[tuple[str, Callable[[], bool]]]:
         newest = timezone.now() - MIN_AGE
         for assets in _batches(backend.holdings(), BATCH):
             self._advance(len(assets))
@@ -123,40 +118,22 @@ class Reconciliation:
                 mine = [asset for asset in old if asset.kind is kind]
                 used = ids_in_use(kind, [asset.public_id for asset in mine])
                 for asset in mine:
-                    if asset.public_id not in used and not ids_in_use(kind, [asset.public_id]):
+                    if asset.public_id not in used:
                         yield (
                             f"{kind} {asset.public_id}",
-                            partial(backend.remove, kind, asset.public_id),
+                            partial(_delete_asset, backend, kind, asset.public_id),
                         )
 
-    def _missing(self, backend: CloudinaryBackend, misplaced: Finding) -> Iterator[str]:
+    def _missing(self, backend: CloudinaryBackend) -> Iterator[str]:
         rows = _files().exclude(video_public_id="", thumbnail_public_id="")
-        for videos in _batches(rows.iterator(BATCH), IDS_A_CALL):
-            self._advance(len(videos))
-            assets = {asset: video for video in videos for asset in assets_of(video)}
-            for video in {assets[asset] for asset in assets if asset.is_misplaced}:
-                self._move_again(video, misplaced)
-            for kind in Kind:
-                mine = [asset for asset in assets if asset.kind is kind]
-                if not mine:
+        for video in rows.iterator(BATCH):
+            self._advance(1)
+            for asset in assets_of(video):
+                # One that waits for its new id is not at its address yet.
+                if asset.is_misplaced or backend.delivers(asset.address):
                     continue
-                found = backend.find_all(kind, [asset.public_id for asset in mine])
-                for asset in mine:
-                    video = assets[asset]
-                    if asset.public_id not in found and _still_names(video, asset):
-                        yield f"{asset.kind} {asset.public_id} of video {video.pk}"
-
-    def _move_again(self, video: Video, misplaced: Finding) -> None:
-        """Defer what is to rename a video's files if nobody does it any longer."""
-        from videos.tasks import move_assets
-
-        row = Video.objects.filter(pk=video.pk).first()
-        is_misplaced = row is not None and any(asset.is_misplaced for asset in assets_of(row))
-        if is_misplaced and not has_job(video):
-            misplaced.add(str(video.pk))
-            if not self._dry_run:
-                move_assets.defer(video_id=str(video.pk), folders=[])
-                misplaced.done += 1
+                if _still_names(video, asset):
+                    yield f"{asset.kind} {asset.public_id} of video {video.pk}"
 
 
 def folders_in_use(folders: Sequence[str]) -> set[str]:
@@ -206,6 +183,31 @@ def _files() -> "QuerySet[Video]":
     return videos.order_by("pk")
 
 
+def _delete_folder(folder: str) -> bool:
+    """Delete a folder of this disk unless a row names it by now; tell whether that was done."""
+    if folders_in_use([folder]):
+        return False
+    disk().delete(folder)
+    return True
+
+
+def _delete_asset(backend: CloudinaryBackend, kind: Kind, public_id: str) -> bool:
+    """Delete a file on Cloudinary unless a row names it by now; tell whether that was done."""
+    if ids_in_use(kind, [public_id]) or _may_be_moving(public_id.rpartition("/")[0]):
+        return False
+    backend.remove(kind, public_id)
+    return True
+
+
+def _may_be_moving(folder: str) -> bool:
+    """Tell whether a renaming that was cut off may have left a file there, for a job to find.
+
+    Its age does not say: a renamed file is as old as it was before.
+    """
+    videos: QuerySet[Video] = Video.objects.filter(former_folders__contains=[folder])
+    return videos.exists()
+
+
 def _old_folders() -> Iterator[str]:
     """Yield the capability folders of this disk that are older than ``MIN_AGE``."""
     newest = (datetime.now(UTC) - MIN_AGE).timestamp()
@@ -216,8 +218,9 @@ def _old_folders() -> Iterator[str]:
         with os.scandir(root) as entries:
             for entry in entries:
                 folder = f"{area}/{entry.name}"
-                if is_stored_folder(folder) and entry.stat().st_mtime < newest:
-                    yield folder
+                with suppress(FileNotFoundError):  # moved or deleted meanwhile
+                    if is_stored_folder(folder) and entry.stat().st_mtime < newest:
+                        yield folder
 
 
 def _missing_files(video: Video) -> list[str]:

@@ -1,6 +1,5 @@
 """Taking up work on videos that nobody does any longer: its job was deleted, or gave up."""
 
-import time
 from datetime import timedelta
 
 from django.utils import timezone
@@ -16,28 +15,37 @@ LEFT_ALONE = timedelta(minutes=15)
 BATCH = 500  # videos a call
 
 
-def resume_processing() -> int:
-    """Defer the next step for videos that are being processed without a job; return how many."""
-    from videos.tasks import confirm_stream, move_assets
+def resume_processing(*, dry_run: bool = False) -> int:
+    """Defer the next step for videos on which work is left without a job; return how many."""
+    from videos.tasks import move_assets
 
     if cloud() is None:
         return 0
-    waiting = Video.objects.filter(
-        processing_status=ProcessingStatus.PROCESSING,
-        created_at__lt=timezone.now() - LEFT_ALONE,
-    ).order_by("pk")
     resumed = 0
-    for video in waiting[:BATCH]:
+    for video in _unfinished():
         if has_job(video):
+            continue
+        resumed += 1
+        if dry_run:
             continue
         if any(is_here(video, slot) for slot in SLOTS):
             push_on_commit(video=video)
-        elif any(asset.is_misplaced for asset in assets_of(video)):
-            move_assets.defer(video_id=str(video.pk), folders=[])
         else:
-            confirm_stream.defer(video_id=str(video.pk), since=int(time.time()))
-        resumed += 1
+            # Asks for the stream, too.
+            move_assets.defer(video_id=str(video.pk))
     return resumed
+
+
+def _unfinished() -> list[Video]:
+    """Return videos that are being processed, or whose files are not where they belong."""
+    old = Video.objects.filter(created_at__lt=timezone.now() - LEFT_ALONE)
+    waiting = old.filter(processing_status=ProcessingStatus.PROCESSING).order_by("pk")
+    moving = [video for video in old.unmoved()[:BATCH] if _is_misplaced(video)]
+    return list({video.pk: video for video in (*moving, *waiting[:BATCH])}.values())
+
+
+def _is_misplaced(video: Video) -> bool:
+    return any(asset.is_misplaced for asset in assets_of(video))
 
 
 def has_job(video: Video) -> bool:

@@ -29,25 +29,26 @@ def request_stream(*, video_id: UUID) -> None:
     if backend is not None and original is not None:
         backend.request_stream(original.public_id)
         confirm_stream.configure(schedule_in={"seconds": 20}).defer(
-            video_id=str(video_id), since=int(time.time())
+            video_id=str(video_id), public_id=original.public_id, since=int(time.time())
         )
 
 
-def confirm_stream(*, video_id: UUID, since: float) -> None:
-    """Note the stream of a video once it answers; safe to repeat.
+def confirm_stream(*, video_id: UUID, public_id: str, since: float) -> None:
+    """Note the stream of an original once it answers; safe to repeat.
 
-    ``since`` is when it was asked for, in seconds since the epoch: after ``PATIENCE`` the video is
-    marked FAILED. Raises StreamNotReady, MediaUnavailable.
+    An original that has another id by now has another job. ``since`` is when the stream was asked
+    for, in seconds since the epoch: after ``PATIENCE`` the video is marked FAILED. Raises
+    StreamNotReady, MediaUnavailable.
     """
     backend = cloud()
     original = _original(video_id)
-    if backend is None or original is None:
+    if backend is None or original is None or original.public_id != public_id:
         return
-    address = backend.stream_url(original.public_id)
+    address = backend.stream_url(public_id)
     # The same file at the same place still: it may be hidden or replaced while we ask.
     waiting = Video.objects.filter(
         pk=video_id,
-        video_public_id=original.public_id,
+        video_public_id=public_id,
         video_file=original.address,
         stream_file="",
     )

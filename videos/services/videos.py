@@ -87,8 +87,8 @@ def _discard_assets(row: Video, *slots: str) -> None:
     """Delete files on Cloudinary, wherever they are on their way, once the transaction commits."""
     for asset in assets_of(row):
         if asset.slot in slots:
-            for public_id in {asset.public_id, asset.wanted}:
-                remove_asset.defer(kind=asset.kind.value, public_id=public_id)
+            for public_id in {asset.public_id, asset.wanted, *asset.others}:
+                remove_asset.defer(video_id=str(row.pk), kind=asset.kind.value, public_id=public_id)
 
 
 def _require_file(row: Video) -> None:

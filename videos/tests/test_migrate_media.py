@@ -119,12 +119,29 @@ def test_a_hidden_video_stays_hidden(standin: StandIn, api: Client, finish_jobs:
     assert api.get(f"videos/{video.pk}").status == 404
 
 
+def test_a_file_with_which_cloudinary_has_trouble_does_not_hold_up_the_others(
+    standin: StandIn, finish_jobs: Finish
+) -> None:
+    first, second = local_video(), local_video()
+    standin.fail("upload", *[Fault.SERVER_ERROR] * 3)
+    problem, told = failing("cloudinary")
+
+    assert f"video {first.pk}: Cloudinary does not answer as it should." in told
+    assert "1 could not be moved" in problem
+    assert moved(told) == 2
+    finish_jobs()
+    second.refresh_from_db()
+    assert fetch(second.video_file).content == MP4
+    assert moved(migrate("cloudinary")) == 2
+
+
 def test_a_run_that_cloudinary_stopped_is_gone_on_with(
     standin: StandIn, finish_jobs: Finish, stored_files: Listing
 ) -> None:
     for _ in range(3):
         local_video()
     standin.fail("upload", None, None, None, *[Fault.UNAVAILABLE] * 3)
+    standin.fail("ping", *[Fault.UNAVAILABLE] * 4)
     problem, told = failing("cloudinary")
     assert "Cloudinary does not answer" in problem
     assert "run the same command again" in problem

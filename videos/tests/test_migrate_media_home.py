@@ -8,7 +8,7 @@ import pytest
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.models import Video
-from videos.services import homecoming, migration, pushes
+from videos.services import migration, pushes
 from videos.services.videos import set_published
 from videos.tests.factories import VideoFactory
 from videos.tests.migrating import (
@@ -27,6 +27,7 @@ from videos.tests.migrating import (
 )
 from videos.tests.pushing import pushed_video
 from viztube.api.tests.fixtures import Client
+from viztube.media import uploads
 from viztube.media.backends import disk
 from viztube.media.cloud import CloudinaryBackend
 from viztube.media.disk import DiskBackend
@@ -299,7 +300,7 @@ def test_a_full_disk_stops_the_way_home(
     migrate("cloudinary")
     finish_jobs()
     with monkeypatch.context() as patch:
-        patch.setattr(homecoming, "RESERVED_BYTES", 10**18)
+        patch.setattr(uploads, "RESERVED_BYTES", 10**18)
         problem, told = failing("local")
     assert "Make room below MEDIA_ROOT. Then run the same command again" in problem
     assert moved(told) == 0

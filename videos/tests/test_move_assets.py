@@ -9,6 +9,7 @@ from django.utils import timezone
 from videos.models import ProcessingStatus, Video
 from videos.services import assets
 from videos.services.resumption import resume_processing
+from videos.services.streams import StreamNotReady
 from videos.services.videos import set_published
 from videos.tests.jobs import waiting_jobs
 from videos.tests.pushing import backend, forget_jobs, pushed_video, try_jobs
@@ -30,8 +31,8 @@ def hidden_video() -> Video:
     return video
 
 
-def move(video: Video, *folders: str) -> None:
-    assets.move_assets(video_id=video.pk, folders=list(folders))
+def move(video: Video) -> None:
+    assets.move_assets(video_id=video.pk)
 
 
 def assert_in_place(video: Video, standin: StandIn) -> None:
@@ -121,7 +122,7 @@ def test_a_video_deleted_while_its_file_is_renamed_leaves_nothing(
 
 def test_a_video_that_is_gone_is_no_problem(standin: StandIn) -> None:
     video = hidden_video()
-    video.delete()
+    Video.objects.all().delete()
     move(video)
 
     assert [one.action for one in standin.requests if one.action == "rename"] == []
@@ -137,7 +138,9 @@ def test_without_cloudinary_nothing_is_done_and_the_jobs_wait(
     with pytest.raises(MediaUnavailable, match="CLOUDINARY_URL is not set"):
         move(video)
     with pytest.raises(MediaUnavailable, match="CLOUDINARY_URL is not set"):
-        assets.remove_asset(kind=Kind.VIDEO, public_id=f"{new_folder('p')}/video")
+        assets.remove_asset(
+            video_id=video.pk, kind=Kind.VIDEO, public_id=f"{new_folder('p')}/video"
+        )
     assert standin.stored() == before
     assert resume_processing() == 0
 
@@ -155,12 +158,16 @@ def test_a_renaming_that_was_forgotten_is_taken_up(standin: StandIn) -> None:
     assert_in_place(video, standin)
 
 
-def test_a_stream_that_nobody_looks_for_is_looked_for() -> None:
-    pushed_video()
+def test_a_stream_that_nobody_looks_for_is_looked_for(standin: StandIn) -> None:
+    video = pushed_video()
     long_ago()
 
-    assert [resume_processing(), resume_processing()] == [1, 0]
-    assert waiting_jobs() == ["confirm_stream"]
+    assert [resume_processing(dry_run=True), resume_processing(), resume_processing()] == [1, 1, 0]
+    assert [type(failure) for failure in try_jobs()] == [StreamNotReady]
+    standin.finish_streams(notify=False)
+    assert try_jobs() == []
+    video.refresh_from_db()
+    assert video.stream_file
 
 
 def test_young_and_finished_videos_are_left_alone() -> None:

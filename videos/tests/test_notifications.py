@@ -221,7 +221,7 @@ def test_what_it_was_is_forgotten_when_it_is_too_old_to_come_again(
     tasks.prune_notifications(timestamp=0)
     assert Notification.objects.count() == 1
 
-    Notification.objects.update(received_at=timezone.now() - timedelta(hours=2, minutes=2))
+    Notification.objects.update(received_at=timezone.now() - timedelta(hours=3, minutes=2))
     tasks.prune_notifications(timestamp=0)
     assert not Notification.objects.exists()
 

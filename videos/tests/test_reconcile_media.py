@@ -237,7 +237,8 @@ def test_videos_whose_renaming_was_forgotten_are_renamed(
 ) -> None:
     video = pushed(user_client, finish_jobs, tiny_clip)
     user_client.patch(f"videos/toggle/publish/{video.pk}")
-    what = "Cloudinaryvideos that are not where they belong"
+    what = "Cloudinaryvideos on which work was forgotten"
+    Video.objects.update(created_at=timezone.now() - timedelta(hours=1))
     assert reconcile(capsys)[what] == (0, 0)
     forget_jobs()
 
@@ -258,10 +259,10 @@ def test_videos_that_nobody_was_processing_are_taken_up(
     user_client.post("videos", {"title": "x", "videoFile": tiny_clip})
     long_ago = timezone.now() - timedelta(hours=1)
     Video.objects.update(created_at=long_ago)
-    assert reconcile(capsys)["Cloudinaryvideos that nobody was processing"] == (0, 0)
+    assert reconcile(capsys)["Cloudinaryvideos on which work was forgotten"] == (0, 0)
 
     forget_jobs()
-    assert reconcile(capsys)["Cloudinaryvideos that nobody was processing"] == (1, 1)
+    assert reconcile(capsys)["Cloudinaryvideos on which work was forgotten"] == (1, 1)
     assert waiting_jobs() == ["push_video"]
     finish_jobs()
     assert Video.objects.get().processing_status == ProcessingStatus.COMPLETED

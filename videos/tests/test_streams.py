@@ -57,12 +57,15 @@ def state() -> tuple[str, str, str]:
 
 def poll(video: Video, *, asked: float = 0) -> None:
     """Look for a stream that was asked for so many seconds ago."""
-    streams.confirm_stream(video_id=video.pk, since=time.time() - asked)
+    public_id = Video.objects.get(pk=video.pk).video_public_id
+    streams.confirm_stream(video_id=video.pk, public_id=public_id, since=time.time() - asked)
 
 
 def tell_all(api: Client, standin: StandIn, video: Video, order: Order, each: bool) -> None:
     """Send notifications, each of them twice, and run what they lead to."""
-    confirm_stream.defer(video_id=str(video.pk), since=int(time.time()))
+    confirm_stream.defer(
+        video_id=str(video.pk), public_id=video.video_public_id, since=int(time.time())
+    )
     for told in order:
         notice = told(standin, video.video_public_id)
         assert [notify(api, notice), notify(api, notice)] == [200, 401]

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path, PurePath
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -105,6 +106,9 @@ class MediaBackend(ABC):
         """Yield every file in capability folders. Raises OSError, MediaUnavailable."""
 
 
+_MAKING = Lock()
+
+
 def disk() -> "DiskBackend":
     """Return the disk of this machine."""
     return _disk()
@@ -112,7 +116,11 @@ def disk() -> "DiskBackend":
 
 def cloud() -> "CloudinaryBackend | None":
     """Return Cloudinary, None when ``CLOUDINARY_URL`` is not set."""
-    return _cloud(settings.CLOUDINARY_ACCOUNT) if settings.CLOUDINARY_ACCOUNT else None
+    if settings.CLOUDINARY_ACCOUNT is None:
+        return None
+    # Not twice at once: making it configures the SDK, which is there once.
+    with _MAKING:
+        return _cloud(settings.CLOUDINARY_ACCOUNT)
 
 
 # Imported when they are asked for: both build on this module, and the SDK is for who uses it.

@@ -6,7 +6,7 @@ stays ``v1``. That is also the one form that Cloudinary's older accounts invalid
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
@@ -35,13 +35,14 @@ from viztube.media.backends import (
 )
 from viztube.media.paths import HIDDEN, PUBLISHED, is_own_id, public_id_of
 from viztube.media.storages import TIMEOUT, ImageStorage, VideoStorage
+from viztube.media.uploads import require_room
 
 # Cloudinary's name for a set of renditions up to 1080p, made of a video once it is there.
 STREAM = {"streaming_profile": "hd", "format": "m3u8"}
 NOTIFY_PATH = "/api/v2/media/cloudinary/notify"
-# What it returns at most: files a page, ids a question.
+SDK_DEFAULTS = {"_uri_scheme", "signature_algorithm", "signature_version"}
+# What it lists at most in one answer.
 PAGE = 500
-IDS_A_CALL = 100
 PING_TIMEOUT = Timeout(connect=3, read=5)
 DELIVERY_TIMEOUT = (10, 30)  # seconds to connect, to wait for data
 COPY_BYTES = 256 * 1024
@@ -55,13 +56,18 @@ class CloudinaryBackend(MediaBackend):
     def __init__(self, account: CloudinaryAccount) -> None:
         self.account = account
         self._storages = {Kind.IMAGE: ImageStorage(), Kind.VIDEO: VideoStorage()}
-        cloudinary.reset_config()
+        # The SDK also reads variables of the environment by itself: only ours count.
+        configuration = cloudinary.reset_config() or cloudinary.config()
+        for name in set(vars(configuration)) - SDK_DEFAULTS:
+            delattr(configuration, name)
         cloudinary.config(
             **{
                 "cloud_name": account.cloud_name,
                 "api_key": account.api_key,
                 "api_secret": account.api_secret,
                 "secure": True,
+                "signature_algorithm": "sha1",
+                "signature_version": 2,
                 **dict(account.options),
             }
         )
@@ -98,13 +104,15 @@ class CloudinaryBackend(MediaBackend):
         except MediaMissing:
             return None
 
-    def find_all(self, kind: Kind, public_ids: Sequence[str]) -> dict[str, StoredFile]:
-        """Return those of at most ``IDS_A_CALL`` files that there are. Raises MediaUnavailable."""
-        with _translated():
-            answer = cloudinary.api.resources_by_ids(
-                list(public_ids), resource_type=kind.value, max_results=IDS_A_CALL, timeout=TIMEOUT
-            )
-        return {found["public_id"]: _described(found) for found in answer["resources"]}
+    def delivers(self, address: str) -> bool:
+        """Tell whether a file is at an address. Raises MediaUnavailable."""
+        try:
+            answer = requests.head(address, timeout=DELIVERY_TIMEOUT)
+        except requests.RequestException as error:
+            raise MediaUnavailable("Cloudinary's delivery does not answer.") from error
+        if answer.status_code not in {200, 404, 410}:
+            raise MediaUnavailable("Cloudinary's delivery does not answer as it should.")
+        return answer.status_code == 200
 
     def fetch(self, address: str, target: Path) -> None:
         """Download a file from where it is delivered. Raises MediaRefused too."""
@@ -115,9 +123,10 @@ class CloudinaryBackend(MediaBackend):
                 if response.status_code in {400, 401, 403}:
                     raise MediaRefused("Cloudinary does not deliver this file to us.")
                 response.raise_for_status()
+                expected = response.headers.get("Content-Length")
+                require_room(int(expected or 0))
                 for part in response.iter_content(COPY_BYTES):
                     file.write(part)
-                expected = response.headers.get("Content-Length")
         except requests.RequestException as error:
             raise MediaUnavailable("Cloudinary did not deliver the file.") from error
         if expected is not None and target.stat().st_size != int(expected):
@@ -273,7 +282,7 @@ def _translated() -> Iterator[None]:
         yield
     except cloudinary.exceptions.NotFound as error:
         raise MediaMissing("Cloudinary has no such file.") from error
-    except cloudinary.exceptions.BadRequest as error:
+    except (cloudinary.exceptions.BadRequest, cloudinary.exceptions.AlreadyExists) as error:
         if "stale request" in str(error).lower():
             raise MediaUnavailable("This machine's clock is wrong: Cloudinary objects.") from error
         raise MediaRefused("Cloudinary does not take this file.") from error

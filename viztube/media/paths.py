@@ -24,6 +24,7 @@ STORED_FOLDER_PATTERN = r"(p|h|incoming)/[0-9a-f]{32}"
 SERVED_PATTERN = FOLDER_PATTERN + r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3}"
 
 _PUBLIC_ID = re.compile(FOLDER_PATTERN + r"/[A-Za-z0-9_-]{1,80}")
+_OWN_ADDRESS = re.compile(rf"https?://.*/({_PUBLIC_ID.pattern})(\.[a-z0-9]+)?")
 _STORED_FOLDER = re.compile(STORED_FOLDER_PATTERN)
 
 
@@ -47,6 +48,12 @@ def public_id_of(path: str) -> str:
 def is_own_id(public_id: str) -> bool:
     """Tell whether a public id is one that we give, and not the service's before this one."""
     return bool(_PUBLIC_ID.fullmatch(public_id))
+
+
+def own_id_in(address: str) -> str | None:
+    """Return the public id of ours that an absolute address ends with, None for any other."""
+    match = _OWN_ADDRESS.fullmatch(address)
+    return match[1] if match else None
 
 
 def is_stored_folder(path: str) -> bool:

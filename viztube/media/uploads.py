@@ -56,7 +56,7 @@ class LimitedUploadHandler(FileUploadHandler):
         """Refuse a body for which there is no room, before it is read; raises OSError."""
         if not getattr(self.request, "file_fields", None):
             return
-        _require_room(content_length(self.request))
+        require_room(content_length(self.request))
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Start a file; raises FieldError for one not asked for, BadRequest where none ever is."""
@@ -79,7 +79,7 @@ class LimitedUploadHandler(FileUploadHandler):
             self.upload_interrupted()
             raise TooLarge(f"may have at most {self.limit:,} bytes", field=self.field_name)
         # Again, because others may be receiving into the same room.
-        _require_room(len(raw_data))
+        require_room(len(raw_data))
         assert self.file is not None
         self.file.write(raw_data)
 
@@ -98,7 +98,7 @@ class LimitedUploadHandler(FileUploadHandler):
             self.file = None
 
 
-def _require_room(size: int) -> None:
+def require_room(size: int) -> None:
     """Raise OSError (ENOSPC) unless so many bytes fit and the reserve stays free."""
     if shutil.disk_usage(incoming_folder()).free < size + RESERVED_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -21,8 +21,10 @@ class Command(BaseCommand):
         "rows that name them. Files that no row names are deleted when they are older than a day; "
         "files that are missing are only told, because nobody can make them again; videos whose "
         "processing was forgotten are taken up. Safe to stop and to repeat, also while people use "
-        "the service. On Cloudinary each 500 files and each 100 videos cost a call of its Admin "
-        "API, of which an account has 500 or 2,000 an hour."
+        "the service. Run it on the machine that has the disk, and only if no other VizTube, not "
+        "even a copy for tests, keeps files on the same Cloudinary account: theirs have no rows "
+        "here. Each 500 files there cost a call of Cloudinary's Admin API, of which an account has "
+        "500 or 2,000 an hour."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -31,7 +31,7 @@ CALLS: dict[str, Call] = {
     "upload": lambda backend, folder: backend.add(new_folder("p"), file_in(folder, "poster.jpg")),
     "resource": lambda backend, folder: backend.find(Kind.VIDEO, VIDEO_ID),
     "resources": lambda backend, folder: list(backend.holdings()),
-    "resources by id": lambda backend, folder: backend.find_all(Kind.VIDEO, [VIDEO_ID]),
+    "head": lambda backend, folder: backend.delivers(backend.url(f"{VIDEO_ID}.mp4")),
     "deliver": lambda backend, folder: backend.fetch(
         backend.url(f"{VIDEO_ID}.mp4"), folder / "copy"
     ),
@@ -43,7 +43,7 @@ CALLS: dict[str, Call] = {
     "destroy": lambda backend, folder: backend.remove(Kind.VIDEO, VIDEO_ID),
     "ping": lambda backend, folder: backend.ping(),
 }
-ACTIONS = {"resources by id": "resources"}
+ACTIONS = {"head": "deliver"}
 
 
 def file_in(folder: Path, name: str) -> Path:
@@ -130,7 +130,8 @@ def test_what_is_not_there_is_missing(backend: CloudinaryBackend, tmp_path: Path
     nothing = f"{new_folder('p')}/video"
 
     assert backend.find(Kind.VIDEO, nothing) is None
-    assert backend.find_all(Kind.VIDEO, [nothing, VIDEO_ID]).keys() == {VIDEO_ID}
+    assert not backend.delivers(backend.url(f"{nothing}.mp4"))
+    assert backend.delivers(backend.url(f"{VIDEO_ID}.mp4"))
     assert backend.rename(Kind.VIDEO, nothing, f"{new_folder('h')}/video") is None
     backend.remove(Kind.VIDEO, nothing)
     with pytest.raises(MediaMissing):
