@@ -7,7 +7,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from users.models import RefreshSession, SecurityEvent
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, Backoff
+from viztube.media.queues import DEFAULT_QUEUE, PUSH_QUEUE, Backoff
 
 # How long an ended session stays visible to staff.
 KEEP_ENDED = timedelta(days=30)
@@ -30,7 +30,7 @@ def prune_security_events(timestamp: int) -> None:
     SecurityEvent.objects.filter(created_at__lt=timezone.now() - KEEP_EVENTS).delete()
 
 
-@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=40))
+@app.task(queue=PUSH_QUEUE, retry=Backoff(attempts=40))
 def push_picture(user_id: str, column: str) -> None:
     """Send a profile picture to Cloudinary, from the machine that has it."""
     # Late: the service defers this job.

@@ -15,7 +15,7 @@ from videos.models import Notification, Video
 from videos.services import assets, placement, views
 from viztube.media.backends import Kind, MediaMissing, disk
 from viztube.media.notifications import MAX_AGE, MAX_AHEAD
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, URGENT, Backoff
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE, URGENT, Backoff
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def remove_old_poster(video_id: str, name: str) -> None:
             disk().remove(Kind.IMAGE, f"{video.stored_folder}/{name}")
 
 
-@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=40))
+@app.task(queue=PUSH_QUEUE, retry=Backoff(attempts=40))
 def push_video(video_id: str, since: float) -> None:
     """Send a video's files to Cloudinary, from the machine that has them."""
     from videos.services import pushes

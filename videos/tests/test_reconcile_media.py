@@ -1,6 +1,7 @@
 """`manage.py reconcile_media`: files that no row names, and rows whose files are gone."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,10 +16,11 @@ from django.utils import timezone
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.models import ProcessingStatus, Video
+from videos.services import reconciliation
 from videos.tests.factories import VideoFactory
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
-from viztube.media.paths import new_folder
+from viztube.media.paths import is_stored_folder, new_folder
 from viztube.media.tests.fixtures import picture
 from viztube.media.tests.standin import Fault, StandIn
 
@@ -276,3 +278,32 @@ def test_when_cloudinary_does_not_answer_the_command_says_so(
         call_command("reconcile_media")
 
     assert "folders that no row names" in capsys.readouterr().out
+
+
+def test_folders_that_go_while_it_looks_do_not_stop_it(
+    media_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = [folder_of_old(media_root, new_folder("p")) for _ in range(3)]
+
+    def vanishing(folder: str) -> bool:
+        if folder == lost[0]:
+            shutil.rmtree(media_root / folder)
+        return is_stored_folder(folder)
+
+    monkeypatch.setattr(reconciliation, "is_stored_folder", vanishing)
+
+    assert reconcile(capsys)["diskfolders that no row names"] == (2, 2)
+
+
+def test_what_a_row_names_by_now_is_not_deleted(
+    media_root: Path,
+    stored_files: Callable[[], set[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = folder_of_old(media_root, new_folder("p"))
+    answers = iter([set[str](), {folder}])
+    monkeypatch.setattr(reconciliation, "folders_in_use", lambda folders: next(answers))
+
+    assert reconcile(capsys)["diskfolders that no row names"] == (1, 0)
+    assert stored_files() == {f"{folder}/video.mp4"}

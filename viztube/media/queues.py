@@ -8,6 +8,9 @@ DEFAULT_QUEUE = "default"
 # Jobs that need this machine's disk: with more machines, each has its own.
 DISK_QUEUE = f"disk-{settings.MACHINE_NAME}"
 
+# Jobs that send a file of this disk away, which takes as long as the file is large: one at a time,
+# so that others need not wait for them.
+PUSH_QUEUE = f"push-{settings.MACHINE_NAME}"
 # Priority of what takes something out of sight: before anything that takes long.
 URGENT = 10
 

@@ -129,6 +129,30 @@ def test_a_worker_killed_between_the_last_chunk_and_the_row_leaves_exactly_one_a
     assert len([one for one in sent if key in one.params["public_id"]]) == 3
 
 
+def test_hiding_does_not_wait_for_what_is_being_sent(
+    site: RunningSite, cloudinary: StandIn
+) -> None:
+    client = site.sign_up("cleo")
+    seen = upload(client, CLIP)
+
+    def address() -> str:
+        return str(client.get(f"/videos/{seen['id']}").json()["data"]["videoFileUrl"])
+
+    assert eventually(lambda: address().startswith(cloudinary.url), 30)
+    public = address()
+    cloudinary.slow_seconds = 8
+    cloudinary.fail("upload", Fault.SLOW, Fault.SLOW)
+    before = len(cloudinary.requests)
+    for _ in range(2):
+        upload(client, CLIP)
+    assert eventually(
+        lambda: any(one.action == "upload" for one in cloudinary.requests[before:]), 10
+    )
+    client.patch(f"/videos/toggle/publish/{seen['id']}")
+
+    assert eventually(lambda: httpx.get(public).status_code == 404, 4)
+
+
 def test_a_push_of_100_mb_takes_less_than_60_mb(tmp_path: Path) -> None:
     figures = measure(tmp_path)
 

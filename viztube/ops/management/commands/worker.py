@@ -9,9 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
+from procrastinate.signals import on_stop
 
 from viztube.media.backends import MediaMissing, MediaRefused, MediaUnavailable, cloud
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE
 
 GRACE_SECONDS = 60.0
 
@@ -20,14 +21,17 @@ class Command(BaseCommand):
     """Runs the queues of this machine until SIGTERM or SIGINT; running jobs may finish first."""
 
     help = (
-        "Run background jobs until it is stopped: the shared queue and the one for this machine's "
+        "Run background jobs until it is stopped: the shared queue and those for this machine's "
         "disk (MACHINE_NAME). Stopping waits for running jobs; what is cut off is run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument(
-            "--concurrency", type=int, default=2, help="How many jobs at once (default 2)."
+            "--concurrency",
+            type=int,
+            default=2,
+            help="How many jobs at once (default 2), besides one that sends a file away.",
         )
         parser.add_argument(
             "--once", action="store_true", help="Run the jobs that are waiting, then stop."
@@ -42,9 +46,14 @@ class Command(BaseCommand):
         if options["reload"]:
             _watch_code(changed)
         self._ask_cloudinary()
-        queues = [DEFAULT_QUEUE, DISK_QUEUE]
-        self.stdout.write(f"Running jobs of the queues {' and '.join(queues)}.")
-        asyncio.run(_run(queues, options["concurrency"], wait=not options["once"]))
+        self.stdout.write(
+            f"Running jobs of the queues {DEFAULT_QUEUE}, {DISK_QUEUE} and {PUSH_QUEUE}."
+        )
+        queues, concurrency = [DEFAULT_QUEUE, DISK_QUEUE], options["concurrency"]
+        if options["once"]:
+            asyncio.run(_run([([*queues, PUSH_QUEUE], concurrency)], wait=False))
+        else:
+            asyncio.run(_run([(queues, concurrency), ([PUSH_QUEUE], 1)], wait=True))
         if changed:
             self.stdout.write(f"{changed[0]} changed: starting anew.")
             self.stdout.flush()
@@ -75,19 +84,37 @@ class Command(BaseCommand):
         )
 
 
-async def _run(queues: list[str], concurrency: int, *, wait: bool) -> None:
-    """Run jobs over a connection of the worker's own.
+async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
+    """Run jobs over connections of the worker's own: of some queues so many at once, of others so.
 
     The app itself keeps Django's, so that a job that enqueues another does it in its transaction.
     """
     worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker_app.open_async():
-        await worker_app.run_worker_async(
-            queues=queues,
-            concurrency=concurrency,
-            wait=wait,
-            shutdown_graceful_timeout=GRACE_SECONDS,
-        )
+        workers = [
+            asyncio.create_task(
+                worker_app.run_worker_async(
+                    queues=queues,
+                    concurrency=concurrency,
+                    wait=wait,
+                    install_signal_handlers=False,
+                    shutdown_graceful_timeout=GRACE_SECONDS,
+                )
+            )
+            for queues, concurrency in pools
+        ]
+
+        def stop() -> None:
+            for worker in workers:
+                worker.cancel()
+
+        with on_stop(stop):
+            # One that ends has been stopped or has failed: then all do.
+            await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+            stop()
+            for end in await asyncio.gather(*workers, return_exceptions=True):
+                if isinstance(end, Exception):
+                    raise end
 
 
 def _watch_code(changed: list[str]) -> None:
