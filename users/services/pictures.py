@@ -15,12 +15,12 @@ from users.models import User
 from viztube.media.backends import Kind, MediaMissing, MediaRefused, cloud
 from viztube.media.paths import PUBLISHED, is_own_id, is_stored_folder, public_id_of
 from viztube.media.placement import discard_on_commit, place_on_commit
+from viztube.media.queues import LATE_SECONDS
 from viztube.media.tasks import delete_folder, remove_from_cloud
 from viztube.media.uploads import working_folder
 
 logger = logging.getLogger(__name__)
 
-LATE_SECONDS = 15 * 60
 COLUMNS = ("avatar", "cover_image")
 
 
@@ -135,8 +135,7 @@ def discard_picture(address: str) -> None:
         discard_on_commit(folder)
     if settings.CLOUDINARY_ACCOUNT is None:
         return
-    # A push that was cut off may have left it there, although the row does not say so; and
-    # Cloudinary may finish with what it was sent after we have stopped waiting for it.
+    # A push that was cut off may have left it there, although the row does not say so.
     public_id = public_id_of(address) if is_here else own_id_at(address)
     for seconds in (0, LATE_SECONDS) if is_here else (0,):
         if public_id is not None:

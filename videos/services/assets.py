@@ -24,6 +24,7 @@ from viztube.media.backends import (
     cloud,
 )
 from viztube.media.paths import is_own_id, own_id_in, public_id_of
+from viztube.media.queues import LATE_SECONDS
 
 if TYPE_CHECKING:
     from viztube.media.cloud import CloudinaryBackend
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 # The columns of a file start with its slot; the name is what a file from elsewhere gets here.
 SLOTS = {"video": (Kind.VIDEO, "video", "mp4"), "thumbnail": (Kind.IMAGE, "poster", "jpg")}
 
-LATE_SECONDS = 15 * 60
 # How many places are remembered at most while Cloudinary cannot be asked.
 FORMER_FOLDERS = 50
 
@@ -104,7 +104,6 @@ def undo_pushes(*, video: Video, folder: str, slots: Iterable[str] = SLOTS) -> N
                 "public_id": public_id_of(path),
             }
             remove_asset.configure(lock=lock_of(video.pk)).defer(**job)
-            # Cloudinary may finish with what it was sent after we have stopped waiting for it.
             remove_asset.configure(schedule_in={"seconds": LATE_SECONDS}).defer(**job)
 
 

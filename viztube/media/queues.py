@@ -11,6 +11,9 @@ DISK_QUEUE = f"disk-{settings.MACHINE_NAME}"
 # Jobs that send a file of this disk away, which takes as long as the file is large: one at a time,
 # so that others need not wait for them.
 PUSH_QUEUE = f"push-{settings.MACHINE_NAME}"
+# When to delete once more what may have been sent: Cloudinary may finish with an upload after we
+# have stopped waiting for it.
+LATE_SECONDS = 15 * 60
 # Priority of what takes something out of sight: before anything that takes long.
 URGENT = 10
 
