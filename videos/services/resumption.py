@@ -21,39 +21,35 @@ def resume_processing(*, dry_run: bool = False) -> int:
 
     if cloud() is None:
         return 0
-    resumed = 0
-    for video in _unfinished():
-        if has_job(video):
-            continue
-        resumed += 1
-        if dry_run:
-            continue
+    videos = _forgotten()
+    for video in () if dry_run else videos:
         if any(is_here(video, slot) for slot in SLOTS):
             push_on_commit(video=video)
         else:
             # Asks for the stream, too.
             move_assets.defer(video_id=str(video.pk))
-    return resumed
+    return len(videos)
 
 
-def _unfinished() -> list[Video]:
-    """Return videos that are being processed, or whose files are not where they belong."""
-    old = Video.objects.filter(created_at__lt=timezone.now() - LEFT_ALONE)
-    waiting = old.filter(processing_status=ProcessingStatus.PROCESSING).order_by("pk")
-    moving = [video for video in old.unmoved()[:BATCH] if _is_misplaced(video)]
+def _forgotten() -> list[Video]:
+    """Return videos without a job that are being processed, or whose files are misplaced."""
+    rest = Video.objects.filter(created_at__lt=timezone.now() - LEFT_ALONE).order_by("pk")
+    rest = rest.exclude(pk__in=_with_a_job())
+    waiting = rest.filter(processing_status=ProcessingStatus.PROCESSING)
+    moving = [video for video in rest.unmoved()[:BATCH] if _is_misplaced(video)]
     return list({video.pk: video for video in (*moving, *waiting[:BATCH])}.values())
 
 
-def _is_misplaced(video: Video) -> bool:
-    return any(asset.is_misplaced for asset in assets_of(video))
-
-
-def has_job(video: Video) -> bool:
-    """Tell whether a job waits or runs that brings a video's files to where they belong."""
-    return ProcrastinateJob.objects.filter(
+def _with_a_job() -> list[str]:
+    """Return the ids of videos whose files a job is about to bring to where they belong."""
+    jobs = ProcrastinateJob.objects.filter(
         status__in=("todo", "doing"),
         task_name__in=[
             f"videos.tasks.{name}" for name in ("push_video", "move_assets", "confirm_stream")
         ],
-        args__video_id=str(video.pk),
-    ).exists()
+    )
+    return list(jobs.values_list("args__video_id", flat=True).distinct())
+
+
+def _is_misplaced(video: Video) -> bool:
+    return any(asset.is_misplaced for asset in assets_of(video))
