@@ -40,7 +40,6 @@ from viztube.media.uploads import require_room
 # Cloudinary's name for a set of renditions up to 1080p, made of a video once it is there.
 STREAM = {"streaming_profile": "hd", "format": "m3u8"}
 NOTIFY_PATH = "/api/v2/media/cloudinary/notify"
-SDK_DEFAULTS = {"_uri_scheme", "signature_algorithm", "signature_version"}
 # What it lists at most in one answer.
 PAGE = 500
 PING_TIMEOUT = Timeout(connect=3, read=5)
@@ -57,8 +56,8 @@ class CloudinaryBackend(MediaBackend):
         self.account = account
         self._storages = {Kind.IMAGE: ImageStorage(), Kind.VIDEO: VideoStorage()}
         # The SDK also reads variables of the environment by itself: only ours count.
-        configuration = cloudinary.reset_config() or cloudinary.config()
-        for name in set(vars(configuration)) - SDK_DEFAULTS:
+        configuration = cloudinary.config()
+        for name in set(vars(configuration)) - {"_uri_scheme"}:
             delattr(configuration, name)
         cloudinary.config(
             **{
@@ -79,9 +78,14 @@ class CloudinaryBackend(MediaBackend):
         file = PurePosixPath(path)
         return self.address(kind_of(file), public_id_of(path), file.suffix.removeprefix("."))
 
-    def address(self, kind: Kind, public_id: str, extension: str) -> str:
-        """Return where a file is delivered in the format that an extension names."""
-        return _address(kind, public_id, extension)
+    @staticmethod
+    def address(kind: Kind, public_id: str, extension: str) -> str:
+        """Return where a file is delivered in the format that an extension names, "" for none."""
+        return str(
+            cloudinary.utils.cloudinary_url(
+                public_id, resource_type=kind.value, type="upload", format=extension or None
+            )[0]
+        )
 
     def add(self, folder: str, file: Path) -> StoredFile:
         """Send a file, and ask for its stream if it is a video. The file itself stays here."""
@@ -200,7 +204,7 @@ class CloudinaryBackend(MediaBackend):
 
     def id_at(self, kind: Kind, address: str) -> str | None:
         """Return the public id in an address of this account, None for any other address."""
-        base = _address(kind, "x", "").removesuffix("x").partition("://")[2]
+        base = self.address(kind, "x", "").removesuffix("x").partition("://")[2]
         _, _, rest = address.partition("://")
         match = _DELIVERED.fullmatch(rest.removeprefix(base)) if rest.startswith(base) else None
         return match["id"] if match else None
@@ -210,14 +214,6 @@ class CloudinaryBackend(MediaBackend):
         with _translated():
             # The SDK asks four times.
             cloudinary.api.ping(timeout=PING_TIMEOUT)
-
-
-def _address(kind: Kind, public_id: str, extension: str) -> str:
-    return str(
-        cloudinary.utils.cloudinary_url(
-            public_id, resource_type=kind.value, type="upload", format=extension or None
-        )[0]
-    )
 
 
 def _stream_options() -> dict[str, Any]:
@@ -260,7 +256,7 @@ def _described(answer: dict[str, Any]) -> StoredFile:
     return StoredFile(
         kind=kind,
         public_id=public_id,
-        address=_address(kind, public_id, extension),
+        address=CloudinaryBackend.address(kind, public_id, extension),
         bytes=int(answer["bytes"]),
         format=extension,
         version=int(answer["version"]),
