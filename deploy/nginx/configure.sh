@@ -1,0 +1,97 @@
+# shellcheck shell=sh
+# Sourced by the scripts beside it: what they are told by the environment, and how the configuration
+# in use is made of the one beside this file. start.sh explains the variables.
+
+PUBLIC_URL=${PUBLIC_URL:?"set it to the address of this service, like https://videos.example"}
+API=${API:-viztube-api:8000}
+MEDIA=${MEDIA:-/media}
+RUN=${RUN:-/run/nginx}
+SPOOL=${SPOOL:-/var/spool/nginx}
+CERTIFICATES=${CERTIFICATES:-/etc/letsencrypt}
+ACME=${ACME:-/var/www/acme}
+RANGES=${RANGES:-/var/lib/nginx/cloudflare-ranges.txt}
+HTTP_PORT=${HTTP_PORT:-8080}
+HTTPS_PORT=${HTTPS_PORT:-8443}
+HEALTH_PORT=${HEALTH_PORT:-8081}
+NGINX=${NGINX:-nginx}
+PLACE=$(cd "$(dirname "$0")" && pwd)
+
+case $PUBLIC_URL in
+    https://*) SITE=tls ;;
+    http://*) SITE=plain ;;
+    *)
+        echo "PUBLIC_URL is $PUBLIC_URL: it must begin with http:// or https://." >&2
+        exit 1
+        ;;
+esac
+HOST=${PUBLIC_URL#*://}
+SCHEME=${PUBLIC_URL%%://*}
+
+# Print the folder of the certificate to use: certbot's as soon as there is one.
+certificate_folder() {
+    if [ -s "$CERTIFICATES/live/viztube/fullchain.pem" ]; then
+        echo "$CERTIFICATES/live/viztube"
+    else
+        echo "$CERTIFICATES/bootstrap"
+    fi
+}
+
+# Print the networks that count as Cloudflare's: the ones fetched last, else the ones shipped.
+networks() {
+    if [ -s "$RANGES" ]; then cat "$RANGES"; else cat "$PLACE/cloudflare-ranges.txt"; fi
+}
+
+# Print the configuration that knows the networks on standard input.
+cloudflare_conf() {
+    sed -E '/^#/d; /^[[:space:]]*$/d' | awk '
+        { network[NR] = $1; print "set_real_ip_from " $1 ";" }
+        END {
+            print "real_ip_header CF-Connecting-IP;"
+            # By the real peer, before the header is believed.
+            print "geo $realip_remote_addr $from_cloudflare {"
+            print "    default 0;"
+            for (i = 1; i <= NR; i++) print "    " network[i] " 1;"
+            print "}"
+        }'
+}
+
+# Print the upstream for host:port. A name is looked up again and again: its container may be made
+# anew, with another address.
+upstream_conf() {
+    case ${1%:*} in
+        *[!0-9.]*)
+            resolver=$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)
+            echo "resolver $resolver valid=2s ipv6=off;"
+            server="$1 resolve"
+            ;;
+        *) server=$1 ;;
+    esac
+    echo "upstream api { zone api 64k; server $server max_fails=0; }"
+}
+
+# Write the configuration in use, all but the upstream when there is one already.
+configure() {
+    mkdir -p "$RUN" "$SPOOL"
+    certificate=$(certificate_folder)
+    for file in nginx maps limits proxy errors gate locations media "sites/$SITE"; do
+        target=$(basename "$file")
+        [ "$target" = "$SITE" ] && target=site
+        sed -e "s|@RUN@|$RUN|g" -e "s|@SPOOL@|$SPOOL|g" -e "s|@MEDIA@|$MEDIA|g" \
+            -e "s|@ACME@|$ACME|g" -e "s|@HOST@|$HOST|g" -e "s|@SCHEME@|$SCHEME|g" \
+            -e "s|@CERTIFICATE@|$certificate/fullchain.pem|g" \
+            -e "s|@CERTIFICATE_KEY@|$certificate/privkey.pem|g" \
+            -e "s|@HTTP_PORT@|$HTTP_PORT|g" -e "s|@HTTPS_PORT@|$HTTPS_PORT|g" \
+            -e "s|@HEALTH_PORT@|$HEALTH_PORT|g" "$PLACE/$file.conf" >"$RUN/$target.conf.new"
+        mv "$RUN/$target.conf.new" "$RUN/$target.conf"
+    done
+    if [ "$SITE" = tls ]; then
+        networks | cloudflare_conf >"$RUN/cloudflare.conf.new"
+        mv "$RUN/cloudflare.conf.new" "$RUN/cloudflare.conf"
+    fi
+    [ -s "$RUN/upstream.conf" ] || upstream_conf "$API" >"$RUN/upstream.conf"
+}
+
+# Have the running nginx take its configuration anew, if it would.
+reload() {
+    "$NGINX" -t -q -p "$RUN" -c "$RUN/nginx.conf" && "$NGINX" -s reload -p "$RUN" -c "$RUN/nginx.conf"
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Leads new requests to another api, and nothing to the one before; what runs may finish.
+#   switch.sh HOST:PORT
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=deploy/nginx/configure.sh
+. "$here/configure.sh"
+
+to=${1:?"say where to: switch.sh HOST:PORT"}
+cp "$RUN/upstream.conf" "$RUN/upstream.conf.before"
+upstream_conf "$to" >"$RUN/upstream.conf"
+if ! reload; then
+    mv "$RUN/upstream.conf.before" "$RUN/upstream.conf"
+    echo "nginx refuses $to and goes on as before." >&2
+    exit 1
+fi
