@@ -13,7 +13,7 @@ RANGES=${RANGES:-/var/lib/nginx/cloudflare-ranges.txt}
 HTTP_PORT=${HTTP_PORT:-8080}
 HTTPS_PORT=${HTTPS_PORT:-8443}
 HEALTH_PORT=${HEALTH_PORT:-8081}
-NGINX=${NGINX:-nginx}
+NGINX_PROGRAM=${NGINX_PROGRAM:-nginx}
 PLACE=$(cd "$(dirname "$0")" && pwd)
 
 case $PUBLIC_URL in
@@ -93,5 +93,5 @@ configure() {
 
 # Have the running nginx take its configuration anew, if it would.
 reload() {
-    "$NGINX" -t -q -p "$RUN" -c "$RUN/nginx.conf" && "$NGINX" -s reload -p "$RUN" -c "$RUN/nginx.conf"
+    "$NGINX_PROGRAM" -t -q -p "$RUN" -c "$RUN/nginx.conf" && "$NGINX_PROGRAM" -s reload -p "$RUN" -c "$RUN/nginx.conf"
 }

@@ -42,7 +42,7 @@ if networks | sed -E '/^#/d; /^[[:space:]]*$/d' | cmp -s - "$new/ranges"; then
 fi
 cp -R "$RUN/." "$new/conf"
 cloudflare_conf <"$new/ranges" >"$new/conf/cloudflare.conf"
-"$NGINX" -t -q -p "$new/conf" -c "$new/conf/nginx.conf" || give_up "nginx refuses them."
+"$NGINX_PROGRAM" -t -q -p "$new/conf" -c "$new/conf/nginx.conf" || give_up "nginx refuses them."
 
 cp "$new/ranges" "$RANGES.new"
 mv "$RANGES.new" "$RANGES"

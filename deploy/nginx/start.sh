@@ -11,14 +11,14 @@
 #   ACME           folder in which certbot answers challenges (/var/www/acme)
 #   RANGES         file with Cloudflare's networks, one a line; refresh-cloudflare.sh renews it
 #   HTTP_PORT, HTTPS_PORT, HEALTH_PORT   where to listen (8080, 8443, 8081)
-#   NGINX          the program (nginx)
+#   NGINX_PROGRAM  the program (nginx)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/nginx/configure.sh
 . "$here/configure.sh"
 
 configure
-if ! "$NGINX" -t -q -p "$RUN" -c "$RUN/nginx.conf"; then
+if ! "$NGINX_PROGRAM" -t -q -p "$RUN" -c "$RUN/nginx.conf"; then
     echo "nginx refuses its configuration in $RUN; what it said above should tell why." >&2
     exit 1
 fi
@@ -26,4 +26,4 @@ fi
 if [ "$SITE" = tls ]; then
     "$here/renew.sh" &
 fi
-exec "$NGINX" -p "$RUN" -c "$RUN/nginx.conf" -g 'daemon off;'
+exec "$NGINX_PROGRAM" -p "$RUN" -c "$RUN/nginx.conf" -g 'daemon off;'
