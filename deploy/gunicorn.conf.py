@@ -1,14 +1,18 @@
 """gunicorn's settings. What differs between machines is given on its command line."""
 
+import logging.config
 import socket
 import sys
 import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from gunicorn import glogging
+
+from viztube.ops import slots
 
 try:
-    from viztube.settings import MAX_BODY_BYTES
+    from viztube.settings import LOGGING, MAX_BODY_BYTES
 except ImproperlyConfigured as error:
     sys.exit(f"viztube: {error}")
 
@@ -21,11 +25,38 @@ keepalive = 65  # seconds; longer than a proxy in front keeps its idle connectio
 max_requests = 5000
 max_requests_jitter = 500
 control_socket_disable = True
-accesslog = "-"
-# No query string: it may carry what should not be in a log.
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 
 LINGER_SECONDS = 2.0
+
+# Before any module makes a metric.
+slots.share_metrics()
+
+
+class Logger(glogging.Logger):
+    """gunicorn's own lines, written as all others are. Requests have one of VizTube's each."""
+
+    def setup(self, cfg: Any) -> None:
+        """Replace the handlers that gunicorn has made."""
+        super().setup(cfg)
+        logging.config.dictConfig(LOGGING)
+
+
+logger_class = Logger
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a worker the place of one that has ended, in the files of metrics too."""
+    worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Be that worker."""
+    slots.take_slot(worker.slot)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing."""
+    slots.forget_metrics()
 
 
 def pre_request(worker: Any, request: Any) -> None:
