@@ -3,8 +3,10 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from django.contrib.admindocs.views import simplify_regex
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -52,7 +54,7 @@ class AccessLogMiddleware:
             "request",
             extra={
                 "method": request.method,
-                "route": match.route if match else None,
+                "route": readable_route(match.route) if match else None,
                 "status": response.status_code,
                 "duration_ms": round((time.perf_counter() - began) * 1000, 1),
                 "queries": queries.total,
@@ -61,6 +63,12 @@ class AccessLogMiddleware:
             },
         )
         return response
+
+
+@cache
+def readable_route(route: str) -> str:
+    """Return a URL pattern as people write it: ``/api/v2/videos/<pk>``."""
+    return str(simplify_regex(route))
 
 
 def known_user_id(request: HttpRequest) -> str | None:
