@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from gunicorn import glogging
 
+from viztube.api.request_ids import set_request_id
 from viztube.ops import slots
 
 try:
@@ -39,6 +40,7 @@ class Logger(glogging.Logger):
         """Replace the handlers that gunicorn has made."""
         super().setup(cfg)
         logging.config.dictConfig(LOGGING)
+        logging.captureWarnings(True)
 
 
 logger_class = Logger
@@ -52,11 +54,6 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Be that worker."""
     slots.take_slot(worker.slot)
-
-
-def on_exit(server: Any) -> None:
-    """Leave nothing."""
-    slots.forget_metrics()
 
 
 def pre_request(worker: Any, request: Any) -> None:
@@ -76,6 +73,8 @@ def post_request(worker: Any, request: Any, environ: dict[str, Any], response: A
     Closing a socket that still receives data resets it, and the client may lose the answer
     (RFC 9112, section 9.6).
     """
+    # What gunicorn logs next in this thread belongs to no request yet.
+    set_request_id("")
     if response is None or not request.must_close or response.status_code < 400:
         return
     client = environ.get("gunicorn.socket")

@@ -31,7 +31,7 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "viztube.api.middleware.RequestIdFilter"}},
+        "filters": {"request_id": {"()": "viztube.api.request_ids.RequestIdFilter"}},
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,

@@ -7,7 +7,7 @@ from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.types import Event, Hint
 
 from viztube import __version__
-from viztube.api.requests import request_id
+from viztube.api.request_ids import request_id
 from viztube.ops.redaction import redact
 
 

@@ -4,6 +4,7 @@ prometheus_client names them for the process id, and a worker that is recycled w
 behind for ever. A worker that takes the place of another goes on with its files instead.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -27,14 +28,16 @@ def share_metrics() -> None:
     if not Path(os.environ.get(VARIABLE, "")).name.startswith(prefix):
         place = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
         os.environ[VARIABLE] = tempfile.mkdtemp(prefix=prefix, dir=place)
+        atexit.register(_forget_metrics, os.environ[VARIABLE], os.getpid())
     from prometheus_client import values
 
     values.ValueClass = values.MultiProcessValue(slot)  # type: ignore[no-untyped-call]
 
 
-def forget_metrics() -> None:
-    """Delete the folder."""
-    shutil.rmtree(os.environ[VARIABLE], ignore_errors=True)
+def _forget_metrics(folder: str, owner: int) -> None:
+    """Delete the folder at the end of the process that made it, not of one of its workers."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_slot(taken: Iterable[str]) -> str:

@@ -4,8 +4,7 @@ import logging
 
 import pytest
 
-from viztube.api.middleware import RequestIdFilter
-from viztube.api.requests import request_id, set_request_id
+from viztube.api.request_ids import RequestIdFilter, request_id, set_request_id
 from viztube.api.tests.fixtures import Client
 
 HEALTH = "/api/v2/healthcheck"

@@ -177,8 +177,8 @@ def test_requests_are_counted_by_view_and_method(user: User) -> None:
     after = metrics()
 
     assert after[key] == before.get(key, 0) + 3
-    key = (latency, "GET", "video-detail")
-    assert after[key] == before.get(key, 0) + 3
+    timed = (latency, "GET", "video-detail")
+    assert after[timed] == before.get(timed, 0) + 3
     assert not [sample for sample in after if "MADEUP" in sample]
     kept = {sample[0] for sample in after if sample[0].startswith("django_http")}
     assert {name.rsplit("_", 1)[0] for name in kept} <= {
