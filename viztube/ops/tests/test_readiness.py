@@ -115,8 +115,13 @@ def test_a_database_that_is_away_is_503() -> None:
 
 def test_a_database_that_hangs_is_503_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "ANSWER_SECONDS", 0.2)
-    hung = [time.sleep]
-    monkeypatch.setattr(health, "look_at_database", lambda: hung[0](1.0))
+    looks: list[None] = []
+
+    def hang() -> None:
+        looks.append(None)
+        time.sleep(1.0)
+
+    monkeypatch.setattr(health, "look_at_database", hang)
     began = time.monotonic()
     answers = [ready()[0] for _ in range(3)]
 
@@ -124,6 +129,7 @@ def test_a_database_that_hangs_is_503_in_time(monkeypatch: pytest.MonkeyPatch) -
     assert time.monotonic() - began < 0.95
     # What waited behind it has gone.
     assert health.within(5, lambda: "free") == "free"
+    assert len(looks) == 1
 
 
 @pytest.mark.usefixtures("no_cache")
