@@ -1,14 +1,19 @@
 """gunicorn's settings. What differs between machines is given on its command line."""
 
+import logging.config
 import socket
 import sys
 import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from gunicorn import glogging
+
+from viztube.api.request_ids import set_request_id
+from viztube.ops import slots
 
 try:
-    from viztube.settings import MAX_BODY_BYTES
+    from viztube.settings import LOGGING, MAX_BODY_BYTES
 except ImproperlyConfigured as error:
     sys.exit(f"viztube: {error}")
 
@@ -21,11 +26,34 @@ keepalive = 65  # seconds; longer than a proxy in front keeps its idle connectio
 max_requests = 5000
 max_requests_jitter = 500
 control_socket_disable = True
-accesslog = "-"
-# No query string: it may carry what should not be in a log.
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 
 LINGER_SECONDS = 2.0
+
+# Before any module makes a metric.
+slots.share_metrics()
+
+
+class Logger(glogging.Logger):
+    """gunicorn's own lines, written as all others are. Requests have one of VizTube's each."""
+
+    def setup(self, cfg: Any) -> None:
+        """Replace the handlers that gunicorn has made."""
+        super().setup(cfg)
+        logging.config.dictConfig(LOGGING)
+        logging.captureWarnings(True)
+
+
+logger_class = Logger
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a worker the place of one that has ended, in the files of metrics too."""
+    worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Be that worker."""
+    slots.take_slot(worker.slot)
 
 
 def pre_request(worker: Any, request: Any) -> None:
@@ -45,6 +73,8 @@ def post_request(worker: Any, request: Any, environ: dict[str, Any], response: A
     Closing a socket that still receives data resets it, and the client may lose the answer
     (RFC 9112, section 9.6).
     """
+    # What gunicorn logs next in this thread belongs to no request yet.
+    set_request_id("")
     if response is None or not request.must_close or response.status_code < 400:
         return
     client = environ.get("gunicorn.socket")

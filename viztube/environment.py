@@ -32,6 +32,13 @@ _CLOUDINARY = re.compile(
 # Of the options that the SDK reads from the address, those that say where Cloudinary is.
 _CLOUDINARY_OPTIONS = {"upload_prefix", "cname", "private_cdn", "secure", "secure_distribution"}
 
+# What Sentry, and services that speak its protocol, show as DSN.
+_SENTRY = re.compile(
+    r"https?://[A-Za-z0-9]{16,64}@([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+    r"(/[A-Za-z0-9._-]+)*/[0-9]+",
+    re.IGNORECASE,
+)
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -159,6 +166,16 @@ class Environment:
         value = self.text(name)
         if not is_redis(value):
             raise ImproperlyConfigured(f"{name} must look like redis://:password@host:6379/0.")
+        return value
+
+    def sentry(self, name: str) -> str:
+        """Return where errors are reported, "" when nowhere."""
+        value = self.text(name, "")
+        if value and not _SENTRY.fullmatch(value):
+            raise ImproperlyConfigured(
+                f"{name} must look like https://key@host/1: copy the DSN from the settings of the "
+                "project in Sentry, or unset it to report to nobody."
+            )
         return value
 
     def cloudinary(self, name: str) -> CloudinaryAccount | None:

@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from viztube.environment import Environment
+from viztube.ops.logs import logging_config
+from viztube.ops.redaction import hide_everywhere
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -42,8 +44,9 @@ JWT_SIGNING_KEY = env.secret("JWT_SIGNING_KEY", get_random_secret_key() if DEBUG
 PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8000" if DEBUG else None)
 _public = urlsplit(PUBLIC_URL)
 HTTPS = _public.scheme == "https"
-# Loopback names are for health checks on the machine itself; no address is built from Host.
-ALLOWED_HOSTS = [str(_public.hostname), "localhost", "127.0.0.1", "[::1]"]
+# Loopback names are for health checks on the machine itself, the service's name in Compose for
+# Prometheus; no address is built from Host.
+ALLOWED_HOSTS = [str(_public.hostname), "localhost", "127.0.0.1", "[::1]", "viztube-api"]
 
 # How many proxies stand in front and may say who the client is.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 1 if HTTPS else 0, minimum=0, maximum=5)
@@ -72,6 +75,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "viztube.api.middleware.RequestIdMiddleware",
+    "viztube.ops.access.AccessLogMiddleware",
+    "viztube.ops.metrics.MetricsMiddleware",
     "viztube.api.middleware.ErrorEnvelopeMiddleware",
     "viztube.api.middleware.BodySizeMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -190,8 +195,8 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 SECURE_SSL_REDIRECT = HTTPS
-# Asked on the machine itself, over plain http, by Docker and by the release script.
-SECURE_REDIRECT_EXEMPT = [r"^api/v2/healthcheck$"]
+# Asked inside, over plain http, by Docker, the release script and Prometheus.
+SECURE_REDIRECT_EXEMPT = [r"^api/v2/healthcheck$", r"^(livez|readyz|metrics)$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # Subdomains and the preload list bind hosts that are not ours to decide about.
@@ -309,29 +314,19 @@ SPECTACULAR_SETTINGS = {
 }
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "viztube.api.middleware.RequestIdFilter"}},
-    "formatters": {
-        "line": {
-            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
-        }
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "filters": ["request_id"],
-            "formatter": "line",
-        }
-    },
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": [], "propagate": True},
-        # Every 4xx is an answer, not an event: the access log has them.
-        "django.request": {"level": "ERROR"},
-        "procrastinate": {"level": "WARNING"},
-        # It warns whenever two jobs talk to Cloudinary at once.
-        "urllib3": {"level": "ERROR"},
-    },
-}
+LOGGING = logging_config(level=LOG_LEVEL, readable=DEBUG)
+
+# Errors are reported there when it is set.
+SENTRY_DSN = env.sentry("SENTRY_DSN")
+
+# Where one slips into a line or a report, it is hidden.
+hide_everywhere(
+    [
+        SECRET_KEY,
+        JWT_SIGNING_KEY,
+        str(_database.get("PASSWORD") or ""),
+        urlsplit(REDIS_URL).password or "",
+        CLOUDINARY_STORAGE["API_SECRET"],
+        SENTRY_DSN,
+    ]
+)

@@ -8,10 +8,15 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 
 from viztube.media.paths import SERVED_PATTERN
 from viztube.media.views import serve_media
+from viztube.ops.health import livez, readyz
+from viztube.ops.metrics import metrics
 from viztube.ops.views import HealthViewSet, landing
 
 urlpatterns = [
     path("", landing, name="landing"),
+    path("livez", livez, name="livez"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("api/v2/healthcheck", HealthViewSet.as_view({"get": "list"}), name="healthcheck"),

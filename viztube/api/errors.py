@@ -22,7 +22,7 @@ from rest_framework.exceptions import APIException, ErrorDetail
 from rest_framework.response import Response
 
 from viztube.api.names import camelize
-from viztube.api.requests import request_id
+from viztube.api.request_ids import request_id
 from viztube.api.times import wire_time
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,5 @@
 """Middleware: request ids, optional trailing slashes, and errors that no API view answered."""
 
-import logging
 import re
 from collections.abc import Callable
 from uuid import uuid4
@@ -10,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 
 from viztube.api.errors import error_payload
 from viztube.api.renderers import dumps
-from viztube.api.requests import content_length, request_id, set_request_id
+from viztube.api.request_ids import request_id, set_request_id
+from viztube.api.requests import content_length
 
 API_PREFIX = "/api/"
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -45,15 +45,6 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id()
         return response
-
-
-class RequestIdFilter(logging.Filter):
-    """Put the request id into every log record."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through."""
-        record.request_id = request_id() or "-"
-        return True
 
 
 class ErrorEnvelopeMiddleware:

@@ -1,25 +1,12 @@
-"""What is known about the request at hand: its id and the client's address."""
+"""What is known about the request at hand: the client's address, the size of its body."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils.http import parse_header_parameters
 from rest_framework.throttling import BaseThrottle
-
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-
-def request_id() -> str:
-    """Return the id of the request being served, "" outside of one."""
-    return _request_id.get()
-
-
-def set_request_id(value: str) -> None:
-    """Remember the id for everything that runs for this request."""
-    _request_id.set(value)
 
 
 def client_address(request: Any) -> str | None:

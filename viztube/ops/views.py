@@ -1,7 +1,5 @@
 """Health for machines and a landing page for people."""
 
-from django.core.cache import cache
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -11,29 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from viztube import __version__
-from viztube.api.caching import CACHE_AWAY
 from viztube.api.errors import Unavailable
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
-
-
-def database_answers() -> bool:
-    """Tell whether PostgreSQL answers."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return False
-    return True
-
-
-def cache_answers() -> bool:
-    """Tell whether Valkey answers; the service goes on without it."""
-    try:
-        cache.get("health")
-    except CACHE_AWAY:
-        return False
-    return True
+from viztube.ops.health import cache_answers, database_answers
 
 
 class HealthViewSet(ApiViewSet):

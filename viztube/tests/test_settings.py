@@ -34,6 +34,7 @@ UNSET = dict.fromkeys(
         "FFMPEG",
         "FFPROBE",
         "MACHINE_NAME",
+        "SENTRY_DSN",
     ),
     "",
 )
@@ -87,6 +88,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], variable: str) -> N
         ("CORS_ORIGIN", "app.example"),
         ("LOG_LEVEL", "LOUD"),
         ("DATABASE_POOL_SIZE", "many"),
+        ("SENTRY_DSN", "https://sentry.example/1"),
         ("SERVE_MEDIA", "sometimes"),
         ("MEDIA_ROOT", "~no-such-person/media"),
         ("DATA_DIR", "~no-such-person/data"),
@@ -152,7 +154,8 @@ def test_https_names_and_guards_its_cookies() -> None:
     assert seen["SECURE_HSTS_SECONDS"] == 31_536_000
     assert seen["TRUSTED_PROXIES"] == 1
     assert seen["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
-    assert seen["ALLOWED_HOSTS"] == ["viztube.example", "localhost", "127.0.0.1", "[::1]"]
+    loopback = ["localhost", "127.0.0.1", "[::1]"]
+    assert seen["ALLOWED_HOSTS"] == ["viztube.example", *loopback, "viztube-api"]
     assert seen["CSRF_TRUSTED_ORIGINS"] == ["https://viztube.example"]
     assert seen["DEBUG"] is seen["SERVE_MEDIA"] is False
     assert seen["CORS_ALLOWED_ORIGINS"] == []

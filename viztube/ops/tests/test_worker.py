@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
+from structlog.contextvars import get_contextvars
 
 from users.models import User
 from videos.models import DailyViews, Video, ViewEvent
@@ -95,6 +96,22 @@ def test_the_shared_queue_runs_too() -> None:
 
     assert Video.objects.get().views == DailyViews.objects.get().views == 1
     assert job_of("fold_views").status == "succeeded"
+
+
+def test_what_a_job_logs_says_which_job_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[dict[str, Any]] = []
+
+    def look(self: DiskBackend, folder: str) -> None:
+        bound.append(get_contextvars())
+
+    monkeypatch.setattr(DiskBackend, "delete", look)
+    jobs = [delete_folder.defer(folder=FOLDER) for _ in range(2)]
+    run_once()
+
+    assert sorted(bound, key=lambda each: each["job_id"]) == [
+        {"job_id": job, "task": delete_folder.name} for job in jobs
+    ]
+    assert get_contextvars() == {}
 
 
 def test_a_job_that_is_not_due_waits(stored_files: Callable[[], set[str]]) -> None:

@@ -5,11 +5,15 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.signals import on_stop
+from procrastinate.worker import Worker
+from structlog.contextvars import bind_contextvars
 
 from viztube.media.backends import MediaMissing, MediaRefused, MediaUnavailable, cloud
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE
@@ -99,6 +103,7 @@ async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
                     wait=wait,
                     install_signal_handlers=False,
                     shutdown_graceful_timeout=GRACE_SECONDS,
+                    worker_middleware=[_name_in_logs],
                 )
             )
             for queues, concurrency in pools
@@ -115,6 +120,14 @@ async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
             for end in await asyncio.gather(*workers, return_exceptions=True):
                 if isinstance(end, Exception):
                     raise end
+
+
+async def _name_in_logs(
+    call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker
+) -> Any:
+    """Run a job whose log lines say which it is; each job is a task of asyncio by itself."""
+    bind_contextvars(job_id=context.job.id, task=context.job.task_name)
+    return await call_next()
 
 
 def _watch_code(changed: list[str]) -> None:
