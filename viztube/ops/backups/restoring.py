@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psycopg
 from django.conf import settings
-from psycopg import sql
 
 from viztube.media.paths import incoming_folder
 from viztube.ops.backups import BackupError
@@ -47,14 +46,19 @@ class Plan:
 
 def verify(folder: Path, advance: Advance) -> Verification:
     """Restore a backup into a scratch database, compare, and drop it; raises BackupError."""
-    with _sentences(), reading(folder.parent), maintenance() as server:
-        with _restored(folder, server, stamp(), advance) as (_, found):
-            return found
+    with (
+        _sentences(),
+        reading(folder.parent),
+        maintenance() as server,
+        _restored(folder, server, stamp(), advance) as (_, found),
+    ):
+        return found
 
 
 def plan(folder: Path) -> Plan:
     """Return what restoring a backup would do; raises BackupError."""
     with _sentences(), reading(folder.parent), maintenance() as server:
+        check_replaceable(server)
         return _plan(folder, server, stamp())
 
 
@@ -70,10 +74,10 @@ def restore(
     with _sentences(), reading(folder.parent), maintenance() as server:
         check_replaceable(server)
         with _restored(folder, server, now, advance) as (name, found):
-            agreed = confirm(found, _plan(folder, server, now))
+            done = _plan(folder, server, now)
+            agreed = confirm(found, done)
             if not found.identical or not agreed:
                 return None
-            done = _plan(folder, server, now)
             swap(server, name, related_name("before", now))
         try:
             for path in done.missing:
@@ -118,8 +122,6 @@ def _restored(
     with scratch_database(server, name, manifest.database):
         fill(name, folder / DUMP, manifest.database)
         with connected(name) as restored:
-            # Whole numbers for what is read, as the manifest has them.
-            restored.execute(sql.SQL("SET default_transaction_read_only = on"))
             found.check_database(restored, manifest, advance)
         yield name, found
 

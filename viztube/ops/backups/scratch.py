@@ -23,7 +23,11 @@ from viztube.ops.backups.tables import DatabaseFacts
 
 # What PostgreSQL has room for in a name, less what is added here.
 _NAME_BYTES = 63 - len("_restore_20261125T061500Z")
-_OTHERS = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+# The server's own workers it sends away itself.
+_TERMINATE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = %s AND backend_type = 'client backend'
+"""
 _TERMINATE_SECONDS = 0.2
 _PROVIDERS = {"b": "builtin", "i": "icu", "c": "libc"}
 
@@ -73,15 +77,15 @@ def scratch_database(maintenance: Connection, name: str, facts: DatabaseFacts) -
         maintenance.execute(_creation(name, facts))
         for setting in facts.settings:
             key, _, value = setting.partition("=")
+            parameter = sql.Identifier(*key.split("."))
+            # By way of this session, which knows how the values of lists are quoted.
             maintenance.execute("SELECT set_config(%s, %s, false)", [key, value])
             maintenance.execute(
                 sql.SQL("ALTER DATABASE {} SET {} FROM CURRENT").format(
-                    sql.Identifier(name), sql.SQL(".").join(map(sql.Identifier, key.split(".")))
+                    sql.Identifier(name), parameter
                 )
             )
-            maintenance.execute(
-                sql.SQL("RESET {}").format(sql.SQL(".").join(map(sql.Identifier, key.split("."))))
-            )
+            maintenance.execute(sql.SQL("RESET {}").format(parameter))
         yield
     finally:
         _drop(maintenance, name)
@@ -115,7 +119,7 @@ def grant(connection: Connection, name: str, facts: DatabaseFacts) -> None:
     for role, privilege, may_hand_on in facts.grants:
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-                sql.SQL(privilege),  # type: ignore[arg-type]
+                sql.SQL(privilege),
                 database,
                 sql.Identifier(role) if role else sql.SQL("PUBLIC"),
                 sql.SQL(" WITH GRANT OPTION" if may_hand_on == "true" else ""),
@@ -188,10 +192,9 @@ def _terminating(database: str | None) -> Iterator[None]:
         over = threading.Event()
 
         def terminate() -> None:
-            query = f"SELECT pg_terminate_backend(pid) FROM ({_OTHERS}) AS others"
             while not over.is_set():
                 try:
-                    connection.execute(query, [database])
+                    connection.execute(_TERMINATE, [database])
                 except psycopg.Error:
                     # The renaming then says who is in the way.
                     return

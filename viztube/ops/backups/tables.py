@@ -112,7 +112,7 @@ def read_database(connection: Connection) -> DatabaseFacts:
     return DatabaseFacts(*_row(connection, sql.SQL(_DATABASE)))
 
 
-def _row(connection: Connection, query: sql.Composable) -> tuple[Any, ...]:
-    row = connection.execute(query).fetchone()
+def _row(connection: Connection, query: sql.SQL | sql.Composed) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(query).fetchone()
     assert row is not None
     return row

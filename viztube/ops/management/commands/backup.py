@@ -60,10 +60,13 @@ class Command(BaseCommand):
 
 def as_text(made: Made) -> str:
     """Return what was made, as lines to read."""
+    media = (
+        f"Media: {made.files:,} files, {made.media_bytes / 1e6:,.1f} MB; {made.copied:,} of them "
+        f"copied ({made.copied_bytes / 1e6:,.1f} MB), {made.linked:,} take no room."
+    )
     lines = [
         f"Database: {made.rows:,} rows in {made.tables} tables, {made.dump_bytes / 1e6:,.1f} MB.",
-        f"Media: {made.files:,} files, {made.media_bytes / 1e6:,.1f} MB; {made.copied:,} of them "
-        f"copied ({made.copied_bytes / 1e6:,.1f} MB), {made.linked:,} take no room.",
+        media,
     ]
     if made.vanished:
         lines.append(f"{made.vanished:,} files were deleted meanwhile, and are not in it.")

@@ -64,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             raise CommandError(
-                f"Stopped. Whole the old or the new database is {database_name()}.", returncode=130
+                f"Stopped: {database_name()} is the old or the new database, whole.", returncode=130
             ) from None
 
     def _verify(self, folder: Path, *, as_json: bool) -> None:
@@ -110,11 +110,9 @@ def as_text(planned: Plan, *, would: bool) -> str:
         else "there was none before"
     )
     files = "would be" if would else "were"
-    return "\n".join(
-        [
-            f"The database {database_name()} {verb} that of {manifest.made_at} "
-            f"({manifest.rows():,} rows in {len(manifest.tables)} tables); {kept}.",
-            f"{len(planned.missing):,} of {len(manifest.media):,} files {files} put back; "
-            f"{planned.left_alone:,} files that the backup does not have {files} left alone.",
-        ]
+    return (
+        f"The database {database_name()} {verb} that of {manifest.made_at} "
+        f"({manifest.rows():,} rows in {len(manifest.tables)} tables); {kept}.\n"
+        f"{len(planned.missing):,} of {len(manifest.media):,} files {files} put back; "
+        f"{planned.left_alone:,} files that the backup does not have {files} left alone."
     )
