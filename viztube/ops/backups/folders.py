@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,9 +69,8 @@ def drafting(folder: Path) -> Iterator[Path]:
     """
     for leftover in folder.glob(f"{PARTIAL}*"):
         shutil.rmtree(leftover)
-    name = stamp()
-    if (folder / name).exists():
-        raise BackupError(f"There is a backup {name} already: try again in a second.")
+    while (folder / (name := stamp())).exists():
+        time.sleep(0.1)
     draft = folder / f"{PARTIAL}{name}"
     draft.mkdir(mode=0o700)
     try:

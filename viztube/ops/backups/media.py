@@ -115,7 +115,8 @@ class MediaCopy:
 
     def take(self) -> None:
         """Link or copy every file that was not taken yet; raises OSError."""
-        for path, status in files_below(self._source):
+        # Listed first: what goes while the others are taken is to be counted.
+        for path, status in list(files_below(self._source)):
             if path not in self._files:
                 self._advance("Files", 0)
                 try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from viztube.ops.tests.backing_up import OwnDatabase, own_database_on
 from viztube.ops.tests.files import temporary_data_dir
 from viztube.ops.tests.measuring import unmeasured
 from viztube.ops.tests.site import Environ, site_environ
@@ -55,3 +56,10 @@ def stages(db: None) -> Iterator[list["Stage"]]:
         signal.connect(close_old_connections)
     for stage in stages:
         stage.check()
+
+
+@pytest.fixture
+def own_database(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[OwnDatabase]:
+    """Return a database of the test's own, which is VizTube's as far as backups know."""
+    with own_database_on(monkeypatch, settings) as database:
+        yield database
