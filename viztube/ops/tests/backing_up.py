@@ -21,6 +21,8 @@ from viztube.ops.backups import folders
 from viztube.ops.backups.postgres import MAINTENANCE, connected
 from viztube.ops.embedded.wheels import postgres_program
 
+Made = dict[str, Any]
+
 KEY = "0123456789abcdef" * 2
 VIDEO = f"p/{KEY}/video.mp4"
 POSTER = f"p/{KEY}/poster.jpg"
@@ -85,7 +87,6 @@ def own_database_on(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[
     try:
         yield database
     finally:
-        monkeypatch.setitem(config, "USER", django_settings.DATABASES["default"]["USER"])
         for name in database.relatives():
             server_does(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -111,14 +112,15 @@ def put(root: Path, path: str, content: bytes = b"0123456789") -> Path:
     return file
 
 
-def back_up(to: Path, **options: Any) -> dict[str, Any]:
+def back_up(to: Path, **options: Any) -> Made:
     """Make a backup; return what is printed as JSON."""
     out = StringIO()
     call_command("backup", to=to, json=True, stdout=out, **options)
-    return dict(json.loads(out.getvalue()))
+    made: Made = json.loads(out.getvalue())
+    return made
 
 
-def restore(made: dict[str, Any], **options: Any) -> str:
+def restore(made: Made, **options: Any) -> str:
     """Restore a backup; return what is printed."""
     out = StringIO()
     call_command("restore", made["folder"], stdout=out, **options)
@@ -140,3 +142,13 @@ def wrapped_program(folder: Path, name: str, script: str) -> str:
     program.write_text(f'#!/bin/sh\nreal="{postgres_program(name)}"\n{script}\n')
     program.chmod(0o755)
     return str(folder)
+
+
+def edit(made: Made, *keys: str, value: Any) -> None:
+    """Change one thing in a manifest."""
+    path = Path(made["folder"]) / "manifest.json"
+    manifest = part = json.loads(path.read_text())
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    path.write_text(json.dumps(manifest))

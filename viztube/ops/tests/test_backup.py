@@ -181,10 +181,11 @@ def test_a_backup_is_of_one_moment_while_people_write(filled: OwnDatabase, to: P
 
     def write() -> None:
         while not over.is_set():
+            # Together, so that there are more rows at every look.
             filled.execute(
+                "DELETE FROM public.note WHERE id IN (SELECT min(id) FROM public.note);"
                 "INSERT INTO public.note (person_id, t) SELECT 1, 'new' FROM generate_series(1, 20)"
             )
-            filled.execute("DELETE FROM public.note WHERE id IN (SELECT min(id) FROM public.note)")
             written.set()
 
     thread = threading.Thread(target=write)
