@@ -249,6 +249,8 @@ CLOUDINARY_STORAGE = {
 
 FFMPEG = env.text("FFMPEG", "ffmpeg")
 FFPROBE = env.text("FFPROBE", "ffprobe")
+# The folder of pg_dump and pg_restore; empty for those in PATH.
+POSTGRES_BIN = env.text("POSTGRES_BIN", "")
 
 # Jobs that touch this machine's disk wait on a queue of this name, for a worker on this machine.
 MACHINE_NAME = env.text("MACHINE_NAME", "main")

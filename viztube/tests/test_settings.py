@@ -33,6 +33,7 @@ UNSET = dict.fromkeys(
         "DATABASE_POOL_SIZE",
         "FFMPEG",
         "FFPROBE",
+        "POSTGRES_BIN",
         "MACHINE_NAME",
         "SENTRY_DSN",
     ),

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from viztube.ops.tests.backing_up import (
+    POSTER,
+    VIDEO,
+    Made,
+    OwnDatabase,
+    back_up,
+    own_database_on,
+    put,
+)
 from viztube.ops.tests.files import temporary_data_dir
 from viztube.ops.tests.measuring import unmeasured
 from viztube.ops.tests.site import Environ, site_environ
@@ -55,3 +64,19 @@ def stages(db: None) -> Iterator[list["Stage"]]:
         signal.connect(close_old_connections)
     for stage in stages:
         stage.check()
+
+
+@pytest.fixture
+def own_database(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[OwnDatabase]:
+    """Return a database of the test's own, which is VizTube's as far as backups know."""
+    with own_database_on(monkeypatch, settings) as database:
+        yield database
+
+
+@pytest.fixture
+def made(own_database: OwnDatabase, media_root: Path, tmp_path: Path) -> Made:
+    """Return a backup of a small database and two files."""
+    own_database.fill()
+    put(media_root, VIDEO)
+    put(media_root, POSTER, b"poster")
+    return back_up(tmp_path / "backups")
