@@ -34,6 +34,8 @@ UNSET = dict.fromkeys(
         "FFMPEG",
         "FFPROBE",
         "MACHINE_NAME",
+        "TLS_CERTIFICATE",
+        "BACKUP_DIR",
     ),
     "",
 )

@@ -14,7 +14,6 @@ from django.utils import timezone
 from users.models import RefreshSession, User
 from users.tests.factories import UserFactory, hashed
 from users.tests.signing_in import log_in
-from viztube.ops.management.commands import create_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +95,7 @@ def test_on_a_terminal_it_is_asked_for_twice(
 ) -> None:
     typed = iter([PASSWORD, "something-else-9", PASSWORD, PASSWORD])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(create_staff.getpass, "getpass", lambda prompt: next(typed))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
 
     with pytest.raises(CommandError, match="differ"):
         create(capsys, *ANN)

@@ -63,7 +63,7 @@ def finished_job(age: timedelta) -> None:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [job])
         cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [job])
         cursor.execute(
-            "UPDATE procrastinate_events SET at = now() - %s WHERE job_id = %s", [age, job]
+            "UPDATE procrastinate_events SET at = %s WHERE job_id = %s", [timezone.now() - age, job]
         )
 
 

@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 from procrastinate.signals import on_stop
 
-from viztube.media.backends import MediaMissing, MediaRefused, MediaUnavailable, cloud
+from viztube.media.backends import cloud
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE
+from viztube.ops.doctor.cloudinary import problem_with
 
 GRACE_SECONDS = 60.0
 
@@ -68,20 +69,13 @@ class Command(BaseCommand):
         if backend is None:
             return
         name = backend.account.cloud_name
-        try:
-            backend.ping()
-        except MediaUnavailable as failure:
-            reason = str(failure)
-        except (MediaMissing, MediaRefused):
-            # What these say is about files.
-            reason = "Cloudinary does not know what is asked: check CLOUDINARY_URL."
+        if problem := problem_with(backend):
+            self.stderr.write(
+                f"Cloudinary ({name}) cannot be used now: {problem}; the worker goes on, and jobs "
+                "that need Cloudinary are retried."
+            )
         else:
             self.stdout.write(f"Cloudinary ({name}) answers.")
-            return
-        self.stderr.write(
-            f"Cloudinary ({name}) cannot be used now: {reason.removesuffix('.')}; the worker goes "
-            "on, and jobs that need Cloudinary are retried."
-        )
 
 
 async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
