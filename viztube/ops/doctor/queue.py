@@ -107,8 +107,8 @@ def _waiting() -> "QuerySet[Any]":
     jobs: QuerySet[Any] = ProcrastinateJob.objects.filter(status="todo")
     due = Coalesce("scheduled_at", Subquery(events.values("at")[:1]))
     age = ExpressionWrapper(Now() - F("due"), output_field=DurationField())
-    jobs = jobs.annotate(due=due).filter(due__lte=Now())
-    return jobs.annotate(age=age)
+    waiting: QuerySet[Any] = jobs.annotate(due=due).filter(due__lte=Now()).annotate(age=age)
+    return waiting
 
 
 def _minutes(age: timedelta) -> str:

@@ -87,7 +87,7 @@ def test_a_file_of_another_time(
 ) -> None:
     settings.TLS_CERTIFICATE = sign(10)
     moment = timezone.now() + timedelta(days=later)
-    monkeypatch.setattr(certificate.timezone, "now", lambda: moment)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
 
     finding = certificate.is_good()
     assert finding.status is Status.FAILED

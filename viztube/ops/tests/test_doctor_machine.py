@@ -1,5 +1,6 @@
 """What doctor says of disk, cache, clocks, Cloudinary, database and backups, each made wrong."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def test_a_disk_with_room(media_root: Path) -> None:
 
 
 def test_a_disk_that_eats_into_the_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = uploads.shutil.disk_usage("/").free
+    free = shutil.disk_usage("/").free
     monkeypatch.setattr(uploads, "RESERVED_BYTES", free * 1000)
 
     finding = disk.has_room()
@@ -44,7 +45,7 @@ def test_a_disk_that_eats_into_the_reserve(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_disk_that_cannot_take_the_largest_videos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "VIDEO_BYTES", uploads.shutil.disk_usage("/").free * 1000)
+    monkeypatch.setattr(disk, "VIDEO_BYTES", shutil.disk_usage("/").free * 1000)
 
     assert disk.has_room().status is Status.WARNING
 
@@ -154,7 +155,7 @@ def test_the_databases_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.agrees_with_database().status is Status.OK
 
     now = time.time
-    monkeypatch.setattr(clock.time, "time", lambda: now() - 100)
+    monkeypatch.setattr("viztube.ops.doctor.clock.time.time", lambda: now() - 100)
     finding = clock.agrees_with_database()
     assert finding.status is Status.FAILED
     assert finding.says == "This machine's clock is 100 s behind the database's."
