@@ -18,6 +18,7 @@ from viztube.ops.doctor import configuration, examination
 from viztube.ops.doctor.examination import DATABASE, Check, examine
 from viztube.ops.doctor.findings import Finding, Status, ok, warning
 from viztube.ops.tests.site import PROJECT
+from viztube.ops.tests.waiting import eventually
 
 
 def doctor(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
@@ -120,7 +121,8 @@ def test_the_database_stops_with_who_waits_for_it() -> None:
     (finding,) = found(Check("sleeps", sleep, DATABASE, seconds=0.2)).values()
 
     assert finding.status is Status.FAILED
-    assert not ended or "statement timeout" in ended[0]
+    assert eventually(lambda: bool(ended), seconds=5)
+    assert "statement timeout" in ended[0]
 
 
 def run_without_servers(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
