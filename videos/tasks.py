@@ -4,17 +4,14 @@ Services that defer jobs of this module are imported where they are called.
 """
 
 import logging
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from videos.models import Notification, Video
+from videos.models import Video
 from videos.services import assets, placement, views
 from viztube.media.backends import Kind, MediaMissing, disk
-from viztube.media.notifications import MAX_AGE, MAX_AHEAD
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE, URGENT, Backoff
 
 logger = logging.getLogger(__name__)
@@ -91,9 +88,9 @@ def resume_processing(timestamp: int) -> None:
 @app.task(queue=DEFAULT_QUEUE, queueing_lock="prune_notifications")
 def prune_notifications(timestamp: int) -> None:
     """Forget notifications that are too old to be taken again."""
-    # An hour more, because the clocks of machines differ.
-    horizon = timezone.now() - timedelta(seconds=MAX_AGE + MAX_AHEAD, hours=1)
-    Notification.objects.filter(received_at__lt=horizon).delete()
+    from videos.services import notifications
+
+    notifications.delete_old_notifications()
 
 
 @app.periodic(cron="* * * * *")

@@ -147,6 +147,10 @@ class Environment:
                 f"{name} starts with a home directory that does not exist."
             ) from error
 
+    def optional_path(self, name: str) -> Path | None:
+        """Return an absolute path, None when there is none."""
+        return self.path(name, Path()) if self.text(name, "") else None
+
     def database(self, name: str) -> dict[str, Any]:
         """Return Django's database settings for a ``postgres://`` address."""
         value = self.text(name)

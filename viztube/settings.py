@@ -315,6 +315,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"ProcessingStatus": "videos.models.ProcessingStatus"},
 }
 
+# What `manage.py doctor` looks at besides.
+TLS_CERTIFICATE = env.optional_path("TLS_CERTIFICATE")
+BACKUP_DIR = env.optional_path("BACKUP_DIR")
+
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_config(level=LOG_LEVEL, readable=DEBUG)
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 # Devices a person may be signed in on; the one that was used longest ago makes room for another.
 MAX_SESSIONS = 20
+# How long an ended session stays visible to staff.
+KEEP_ENDED = timedelta(days=30)
 # Two tabs refresh at once, or an answer is lost: for so long an exchange may be repeated.
 REPEAT_WITHIN = timedelta(seconds=10)
 
@@ -167,6 +170,19 @@ def end_sessions(*, tokens: Iterable[str]) -> None:
     ids = [sid for raw in tokens if (sid := session_of(raw))]
     if ids:
         revoke(RefreshSession.objects.filter(pk__in=ids))
+
+
+def delete_ended_sessions(*, dry_run: bool = False) -> int:
+    """Delete sessions that ended long ago; return how many."""
+    horizon = timezone.now() - KEEP_ENDED
+    ended = RefreshSession.objects.filter(Q(expires_at__lt=horizon) | Q(revoked_at__lt=horizon))
+    return ended.count() if dry_run else int(ended.delete()[0])
+
+
+def delete_expired_admin_sessions(*, dry_run: bool = False) -> int:
+    """Delete sessions of the admin site that have expired; return how many."""
+    expired = Session.objects.filter(expire_date__lt=timezone.now())
+    return expired.count() if dry_run else expired.delete()[0]
 
 
 def _pair(session: RefreshSession, jti: str) -> TokenPair:

@@ -10,7 +10,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
-from users.tasks import KEEP_EVENTS, prune_security_events
+from users.services.audit import KEEP_EVENTS
+from users.tasks import prune_security_events
 from users.tests.browsers import Browser, browser_of, run_action, staff, superuser
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries

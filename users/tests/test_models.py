@@ -12,8 +12,8 @@ from django.utils import timezone
 from users.hashers import SmallArgon2PasswordHasher
 from users.models import RefreshSession, User
 from users.querysets import in_good_standing
-from users.services.sessions import revoke_sessions
-from users.tasks import KEEP_ENDED, prune_sessions
+from users.services.sessions import KEEP_ENDED, revoke_sessions
+from users.tasks import prune_sessions
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.signing_in import log_in
 

@@ -2,15 +2,20 @@
 
 import hashlib
 import time
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from videos.models import Notification, ProcessingStatus, Video
 from viztube.api.errors import ApiError, NotAuthenticated
 from viztube.media.backends import Kind
-from viztube.media.notifications import is_genuine
+from viztube.media.notifications import MAX_AGE, MAX_AHEAD, is_genuine
+
+# When one is too old to be taken again. An hour more, because the clocks of machines differ.
+KEEP = timedelta(seconds=MAX_AGE + MAX_AHEAD, hours=1)
 
 
 def take_notification(*, body: bytes, timestamp: str, signature: str) -> None:
@@ -30,6 +35,12 @@ def take_notification(*, body: bytes, timestamp: str, signature: str) -> None:
         except IntegrityError as error:
             raise NotAuthenticated("This notification was taken already.") from error
         _act(payload)
+
+
+def delete_old_notifications(*, dry_run: bool = False) -> int:
+    """Forget notifications that are too old to be taken again; return how many."""
+    old = Notification.objects.filter(received_at__lt=timezone.now() - KEEP)
+    return old.count() if dry_run else old.delete()[0]
 
 
 def _act(payload: dict[str, Any]) -> None:

@@ -25,9 +25,12 @@ from videos.services.resumption import resume_processing
 from viztube.media.backends import Kind, cloud, disk
 from viztube.media.cloud import CloudinaryBackend
 from viztube.media.paths import HIDDEN, PUBLISHED, is_stored_folder, public_id_of
+from viztube.media.spools import Freed, size_of
 
 MIN_AGE = timedelta(days=1)
 BATCH = 500
+# How much one run deletes unless it is told otherwise: the rows may be wrong, not the files.
+LIMIT = 100
 NAMES_SHOWN = 20
 
 T = TypeVar("T")
@@ -96,10 +99,8 @@ class Reconciliation:
             finding.done += delete()
 
     def _lost_folders(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        for folders in _batches(_old_folders(), BATCH):
-            self._advance(len(folders))
-            for folder in sorted(set(folders) - folders_in_use(folders)):
-                yield folder, partial(_delete_folder, folder)
+        for folder in lost_folders(self._advance):
+            yield folder, partial(_delete_folder, folder)
 
     def _missing_here(self) -> Iterator[str]:
         for videos in _batches(_files().iterator(BATCH), BATCH):
@@ -134,6 +135,32 @@ class Reconciliation:
                     continue
                 if _still_names(video, asset):
                     yield f"{asset.kind} {asset.public_id} of video {video.pk}"
+
+
+def lost_folders(advance: Callable[[int], object] = lambda _: None) -> Iterator[str]:
+    """Yield the old capability folders of this disk that no row names.
+
+    ``advance`` is told how many folders were looked at. Raises OSError.
+    """
+    for folders in _batches(_old_folders(), BATCH):
+        advance(len(folders))
+        yield from sorted(set(folders) - folders_in_use(folders))
+
+
+def delete_lost_folders(*, limit: int, dry_run: bool = False) -> tuple[Freed, int]:
+    """Delete such folders, at most ``limit``; return what was freed and how many are left.
+
+    Dry, it tells the same. Raises OSError.
+    """
+    freed, left = Freed(), 0
+    for folder in lost_folders():
+        if freed.count == limit:
+            left += 1
+            continue
+        size = size_of(Path(settings.MEDIA_ROOT) / folder)
+        if dry_run or _delete_folder(folder):
+            freed.add(size)
+    return freed, left
 
 
 def folders_in_use(folders: Sequence[str]) -> set[str]:

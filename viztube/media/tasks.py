@@ -1,21 +1,10 @@
 """Jobs on files. They run on the machine whose disk holds them."""
 
-import shutil
-import time
-from pathlib import Path
-
-from django.conf import settings
 from procrastinate.contrib.django import app
 
 from viztube.media.backends import FolderMissing, Kind, MediaUnavailable, cloud, disk
-from viztube.media.paths import INCOMING, TRASH
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, URGENT, Backoff
-
-DAY = 24 * 3600
-# A file still being received is young; a folder may wait for a job that a full disk holds up, which
-# gives up after little more than a day.
-STALE_FILE_AGE = DAY
-STALE_FOLDER_AGE = 2 * DAY
+from viztube.media.spools import sweep
 
 
 @app.task(queue=DISK_QUEUE, retry=Backoff(attempts=36))
@@ -46,15 +35,4 @@ def remove_from_cloud(kind: str, public_id: str) -> None:
 @app.task(queue=DISK_QUEUE, queueing_lock="prune_incoming")
 def prune_incoming(timestamp: int) -> None:
     """Delete what killed processes left in ``incoming/`` and ``trash/``."""
-    now = time.time()
-    for area in (INCOMING, TRASH):
-        root = Path(settings.MEDIA_ROOT) / area
-        for entry in root.iterdir() if root.is_dir() else ():
-            try:
-                age = now - entry.stat().st_mtime
-                if entry.is_dir() and age > STALE_FOLDER_AGE:
-                    shutil.rmtree(entry)
-                elif entry.is_file() and age > STALE_FILE_AGE:
-                    entry.unlink()
-            except FileNotFoundError:
-                continue  # finished or deleted by someone else meanwhile
+    sweep()

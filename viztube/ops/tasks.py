@@ -5,9 +5,9 @@ from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
 from viztube.media.queues import DEFAULT_QUEUE
+from viztube.ops import jobs
 
 STALLED_AFTER = 60  # seconds without a sign of life from the job's worker
-KEEP_FINISHED_HOURS = 24 * 7
 
 
 @app.periodic(cron="* * * * *")
@@ -26,6 +26,6 @@ async def reap_stalled_jobs(timestamp: int) -> None:
 
 @app.periodic(cron="29 4 * * *")
 @app.task(queue=DEFAULT_QUEUE, queueing_lock="delete_finished_jobs")
-async def delete_finished_jobs(timestamp: int) -> None:
-    """Forget jobs that succeeded a week ago; failed ones stay until staff dealt with them."""
-    await app.job_manager.delete_old_jobs(nb_hours=KEEP_FINISHED_HOURS)
+def delete_finished_jobs(timestamp: int) -> None:
+    """Forget jobs that ended a week ago; failed ones stay until staff dealt with them."""
+    jobs.delete_finished_jobs()

@@ -36,6 +36,8 @@ UNSET = dict.fromkeys(
         "POSTGRES_BIN",
         "MACHINE_NAME",
         "SENTRY_DSN",
+        "TLS_CERTIFICATE",
+        "BACKUP_DIR",
     ),
     "",
 )

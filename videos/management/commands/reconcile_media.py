@@ -7,10 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from videos.services.reconciliation import Finding, Reconciliation
+from videos.services.reconciliation import LIMIT, Finding, Reconciliation
 from viztube.media.backends import MediaUnavailable
-
-LIMIT = 100
 
 
 class Command(BaseCommand):

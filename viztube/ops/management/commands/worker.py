@@ -15,8 +15,9 @@ from procrastinate.signals import on_stop
 from procrastinate.worker import Worker
 from structlog.contextvars import bind_contextvars
 
-from viztube.media.backends import MediaMissing, MediaRefused, MediaUnavailable, cloud
+from viztube.media.backends import cloud
 from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE
+from viztube.ops.doctor.cloudinary import problem_with
 
 GRACE_SECONDS = 60.0
 
@@ -72,20 +73,13 @@ class Command(BaseCommand):
         if backend is None:
             return
         name = backend.account.cloud_name
-        try:
-            backend.ping()
-        except MediaUnavailable as failure:
-            reason = str(failure)
-        except (MediaMissing, MediaRefused):
-            # What these say is about files.
-            reason = "Cloudinary does not know what is asked: check CLOUDINARY_URL."
+        if problem := problem_with(backend):
+            self.stderr.write(
+                f"Cloudinary ({name}) cannot be used now: {problem}; the worker goes on, and jobs "
+                "that need Cloudinary are retried."
+            )
         else:
             self.stdout.write(f"Cloudinary ({name}) answers.")
-            return
-        self.stderr.write(
-            f"Cloudinary ({name}) cannot be used now: {reason.removesuffix('.')}; the worker goes "
-            "on, and jobs that need Cloudinary are retried."
-        )
 
 
 async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
