@@ -83,7 +83,7 @@ def _check(loader: MigrationLoader, migration: Any) -> Checked:
         f"{migration.app_label} {migration.name}", reason.strip() if isinstance(reason, str) else ""
     )
     try:
-        lines: list[str] = loader.collect_sql([(migration, False)])  # type: ignore[no-untyped-call]
+        lines: list[str] = loader.collect_sql([(migration, False)])
     except NotSupportedError as error:
         found.problems.append(
             Problem(Advice(f"It cannot be run: {error}", "Set atomic = False in it."))
