@@ -55,7 +55,8 @@ lint: .venv/installed ## Check style, types, the direction of imports, migration
 	@# The types of models are read from the settings, which want addresses but do not use them.
 	DEBUG=1 $(NO_SERVERS) $(BIN)/mypy
 	$(BIN)/lint-imports
-	@DEBUG=1 $(DEV) services -- $(BIN)/python manage.py makemigrations --check --dry-run
+	@DEBUG=1 $(DEV) services -- sh -c '$(BIN)/python manage.py makemigrations --check --dry-run && \
+		$(BIN)/python manage.py check_migrations'
 	@DEBUG=0 PUBLIC_URL=https://viztube.example \
 		SECRET_KEY=$(RANDOM_KEY) JWT_SIGNING_KEY=$(RANDOM_KEY) \
 		$(NO_SERVERS) $(BIN)/python manage.py check --deploy --fail-level WARNING

@@ -6,11 +6,10 @@ from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
-from rest_framework_simplejwt.tokens import AccessToken
 
 from users.models import User
 from users.principals import caller
-from users.tokens import token_ids, token_invalid, verify_token
+from users.tokens import AccessToken, token_ids, token_invalid, verify_token
 from viztube.api.errors import CrossSite, NotAuthenticated
 from viztube.api.origins import from_trusted_site
 

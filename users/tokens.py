@@ -8,13 +8,34 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendError, TokenError
-from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
+from users.keys import KeyRing, key_ring
 from users.models import RefreshSession
 from viztube.api.errors import NotAuthenticated
+
+# The longest time after its end that a token still tells its session.
+TEN_YEARS = timedelta(days=3650)
+
+
+class AccessToken(tokens.AccessToken):
+    """SimpleJWT's, with our keys: its own backend knows only one."""
+
+    @property
+    def token_backend(self) -> KeyRing:
+        """The keys."""
+        return key_ring()
+
+
+class RefreshToken(tokens.RefreshToken):
+    """SimpleJWT's, with our keys."""
+
+    @property
+    def token_backend(self) -> KeyRing:
+        """The keys."""
+        return key_ring()
+
 
 TokenT = TypeVar("TokenT", AccessToken, RefreshToken)
 
@@ -51,15 +72,18 @@ def jti_digest(jti: str) -> str:
     return sha256(jti.encode()).hexdigest()
 
 
-def successor_of(jti: str) -> str:
-    """Return the id of the refresh token that one is exchanged for.
+def successors_of(jti: str) -> list[str]:
+    """Return the ids of the refresh tokens that one may have been exchanged for, by each key.
 
-    Derived, so that an exchange repeated gives the same successor although nothing but a digest of
-    it is stored; with a key, so that who has a used token cannot make the next one.
+    The first is for an exchange that is made now. Derived, so that an exchange repeated gives the
+    same successor although nothing but a digest of it is stored; with a key, so that who has a used
+    token cannot make the next one. With every key, because another process may have made the
+    exchange before the keys were rotated, or after.
     """
-    return salted_hmac(
-        "users.tokens.successor", jti, secret=settings.JWT_SIGNING_KEY, algorithm="sha256"
-    ).hexdigest()
+    return [
+        salted_hmac("users.tokens.successor", jti, secret=key, algorithm="sha256").hexdigest()
+        for key in settings.JWT_VERIFYING_KEYS
+    ]
 
 
 def verify_token(kind: type[TokenT], raw: str) -> TokenT:
@@ -92,15 +116,8 @@ def _token_of(session: RefreshSession, kind: type[TokenT]) -> TokenT:
 
 def session_of(raw: str) -> UUID | None:
     """Return the session id of a token of ours even when it has expired, else None."""
-    backend = TokenBackend(
-        "HS256",
-        api_settings.SIGNING_KEY,
-        audience=api_settings.AUDIENCE,
-        issuer=api_settings.ISSUER,
-        leeway=timedelta(days=3650),
-    )
     try:
-        payload = backend.decode(raw)  # type: ignore[arg-type]
+        payload = key_ring(leeway=TEN_YEARS).decode(raw)  # type: ignore[arg-type]
         return UUID(payload["sid"])
     except (TokenBackendError, KeyError, ValueError, TypeError, AttributeError):
         return None

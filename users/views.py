@@ -13,7 +13,6 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from users import serializers
 from users.callers import caller
@@ -23,7 +22,7 @@ from users.models import RefreshSession, User
 from users.permissions import FromAllowedSite
 from users.services import accounts, sessions
 from users.services.sessions import TokenPair
-from users.tokens import token_invalid, verify_token
+from users.tokens import RefreshToken, token_invalid, verify_token
 from viztube.api.errors import NotAuthenticated
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok

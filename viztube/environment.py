@@ -107,9 +107,30 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
         return value
 
+    def file_of(self, name: str) -> Path | None:
+        """Return the file that a variable is read from, None for one that is set directly."""
+        value = str(self._env.ENVIRON.get(f"{name}_FILE", "")).strip()
+        return Path(value).absolute() if value else None
+
     def secret(self, name: str, default: str | None = None) -> str:
         """Return a secret of at least 32 bytes that is not the example's."""
-        value = self.text(name, default)
+        return self._checked_secret(name, self.text(name, default))
+
+    def secrets(self, name: str, default: str | None = None, *, most: int) -> tuple[str, ...]:
+        """Return from one to ``most`` different secrets, separated by white space.
+
+        Lines that start with # are comments.
+        """
+        lines = [line.strip() for line in self.text(name, default).splitlines()]
+        values = [value for line in lines if not line.startswith("#") for value in line.split()]
+        if not 1 <= len(values) <= most or len(set(values)) < len(values):
+            raise ImproperlyConfigured(
+                f"{name} must hold from one to {most} different keys, separated by white space, "
+                "besides comment lines that start with #."
+            )
+        return tuple(self._checked_secret(name, value) for value in values)
+
+    def _checked_secret(self, name: str, value: str) -> str:
         advice = f"set {name} to the output of `openssl rand -base64 48`."
         if value.lower().startswith(EXAMPLE_SECRET_PREFIX):
             raise ImproperlyConfigured(f"{name} is still the example's: {advice}")

@@ -6,6 +6,7 @@ same servers.
 """
 
 import os
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,12 @@ DATA_DIR = env.path("DATA_DIR", BASE_DIR / ".data")
 
 # In development a missing key is made up for this process; `make run` keeps lasting ones.
 SECRET_KEY = env.secret("SECRET_KEY", get_random_secret_key() if DEBUG else None)
-JWT_SIGNING_KEY = env.secret("JWT_SIGNING_KEY", get_random_secret_key() if DEBUG else None)
+# The first key signs, all verify; `manage.py rotate_keys` changes the file they came from, if any.
+JWT_VERIFYING_KEYS = env.secrets(
+    "JWT_SIGNING_KEY", secrets.token_urlsafe(48) if DEBUG else None, most=3
+)
+JWT_SIGNING_KEY = JWT_VERIFYING_KEYS[0]
+JWT_SIGNING_KEY_FILE = env.file_of("JWT_SIGNING_KEY")
 
 # The one place that says how the world reaches this service.
 PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8000" if DEBUG else None)

@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from users.devices import Device
 from users.hashers import even_out
@@ -22,11 +21,12 @@ from users.principals import forget
 from users.querysets import in_good_standing
 from users.services.audit import record
 from users.tokens import (
+    RefreshToken,
     access_token,
     jti_digest,
     refresh_token,
     session_of,
-    successor_of,
+    successors_of,
     token_ids,
     token_invalid,
 )
@@ -117,7 +117,7 @@ def rotate(*, presented: RefreshToken, device: Device) -> TokenPair:
     that stays although the answer is an error. Source: RFC 9700, section 4.14.2.
     """
     user_id, session_id = token_ids(presented)
-    successor = successor_of(str(presented["jti"]))
+    successors = successors_of(str(presented["jti"]))
     with transaction.atomic():
         # Two refreshes at once: the second waits here and then finds its token exchanged.
         session = (
@@ -133,14 +133,15 @@ def rotate(*, presented: RefreshToken, device: Device) -> TokenPair:
         if now >= ends_at:
             raise token_invalid()
         if session.digest == jti_digest(str(presented["jti"])):
-            session.digest = jti_digest(successor)
+            session.digest = jti_digest(successors[0])
             session.device, session.address = device.name, device.address
             session.used_at = now
             session.expires_at = min(now + settings.REFRESH_TOKEN_LIFETIME, ends_at)
             session.save(update_fields=["digest", "device", "address", "used_at", "expires_at"])
-            return _pair(session, successor)
-        if session.digest == jti_digest(successor) and now - session.used_at <= REPEAT_WITHIN:
-            return _pair(session, successor)
+            return _pair(session, successors[0])
+        made = next((one for one in successors if session.digest == jti_digest(one)), None)
+        if made is not None and now - session.used_at <= REPEAT_WITHIN:
+            return _pair(session, made)
         revoke(RefreshSession.objects.filter(pk=session_id))
         record(SecurityEventKind.TOKEN_REUSED, user=session.user, device=device)
     logger.warning("A used refresh token came again: session %s is revoked", session_id)

@@ -84,6 +84,11 @@ def assert_refused(result: subprocess.CompletedProcess[str], variable: str) -> N
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "replace-me-with-the-output-of-openssl"),
         ("JWT_SIGNING_KEY", "short"),
+        ("JWT_SIGNING_KEY", f"{GOOD['JWT_SIGNING_KEY']} short"),
+        ("JWT_SIGNING_KEY", f"{GOOD['JWT_SIGNING_KEY']}\nreplace-me-with-another-output-of"),
+        ("JWT_SIGNING_KEY", f"{GOOD['JWT_SIGNING_KEY']} {GOOD['JWT_SIGNING_KEY']}"),
+        ("JWT_SIGNING_KEY", " ".join(f"{n}{GOOD['JWT_SIGNING_KEY']}" for n in range(4))),
+        ("JWT_SIGNING_KEY", f"#{GOOD['JWT_SIGNING_KEY']}"),
         ("PUBLIC_URL", "viztube.example/path"),
         ("DATABASE_URL", "sqlite:///x"),
         ("REDIS_URL", "redis://cache:many"),
@@ -201,6 +206,21 @@ def test_secrets_may_come_from_files(tmp_path: Path) -> None:
     )
 
     assert seen == {name: f"from-a-file-{GOOD[name]}" for name in seen}
+
+
+def test_the_first_of_several_keys_signs_and_all_verify(tmp_path: Path) -> None:
+    keys = [f"{name}-{GOOD['JWT_SIGNING_KEY']}" for name in ("current", "next", "previous")]
+    names = ("JWT_SIGNING_KEY", "JWT_VERIFYING_KEYS", "JWT_SIGNING_KEY_FILE")
+    (tmp_path / "keys").write_text(f"# a comment\n{keys[0]}\n{keys[1]}\n  # or two\n{keys[2]}\n")
+    path = str(tmp_path / "keys")
+
+    by_file = settings_with(*names, JWT_SIGNING_KEY_FILE=path)
+    by_variable = settings_with(*names, JWT_SIGNING_KEY=" ".join(keys))
+    one = settings_with(*names)
+
+    assert list(by_file.values()) == [keys[0], keys, path]
+    assert list(by_variable.values()) == [keys[0], keys, None]
+    assert list(one.values()) == [GOOD["JWT_SIGNING_KEY"], [GOOD["JWT_SIGNING_KEY"]], None]
 
 
 def test_development_makes_up_the_keys_it_lacks(tmp_path: Path) -> None:

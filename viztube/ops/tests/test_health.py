@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import pytest
 from django.db import connection, connections
 from django.test import Client as DjangoClient
-from rest_framework_simplejwt.tokens import AccessToken
 
 from users.models import User
+from users.tokens import AccessToken
 from viztube.api.tests.fixtures import Answer, Client
 from viztube.ops.checks import public_url_is_https
 
