@@ -94,7 +94,7 @@ def is_on(cloudinary: StandIn, cluster: Cluster, video: dict[str, Any]) -> bool:
     ((original, poster),) = cluster.ask(
         "SELECT video_file, thumbnail_file FROM videos_video WHERE id = %s", video["id"]
     )
-    return original.startswith(cloudinary.url) and poster.startswith(cloudinary.url)
+    return all(name.startswith(cloudinary.url) for name in (original, poster))
 
 
 def key_of(video: dict[str, Any]) -> str:
