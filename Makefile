@@ -20,6 +20,12 @@ RANDOM_KEY = $$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48
 NO_SERVERS := DATABASE_URL=postgres://viztube:unused@127.0.0.1:1/viztube \
 	REDIS_URL=redis://:unused@127.0.0.1:1/0
 
+# The files of a pattern that are ours, those that are yet to be added included.
+OURS = git ls-files --cached --others --exclude-standard -- '$(1)'
+# By their names, and by their first lines.
+SHELL_SCRIPTS = { $(call OURS,*.sh); git grep --untracked -lE '^\#!.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md'; } \
+	| sort -u
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-slow lint format lock
@@ -47,11 +53,19 @@ export SLOW_TESTS
 test-slow: .venv/installed ## Run the tests that take long, one after another (ARGS=)
 	@DEBUG=1 $(DEV) services -- $(BIN)/python -c "$$SLOW_TESTS" -m slow $(ARGS)
 
-lint: .venv/installed ## Check style, types, the direction of imports, migrations and settings
+lint: .venv/installed ## Check style, types, the direction of imports, migrations, settings, deployment
 	@# That the lock names everything its packages need.
 	$(BIN)/python -m pip check --disable-pip-version-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet --pedantic .github
+	$(call OURS,*docker-compose*.yml) | xargs -r $(BIN)/check-jsonschema --builtin-schema vendor.compose-spec
+	$(call OURS,*Dockerfile) | xargs -r $(BIN)/hadolint
+	@command -v shellcheck >/dev/null || { echo "Shell scripts are checked by shellcheck, which is" \
+		"not here: install it (on Debian and Ubuntu: \`sudo apt install shellcheck\`)." >&2; exit 1; }
+	$(SHELL_SCRIPTS) | xargs shellcheck
 	@# The types of models are read from the settings, which want addresses but do not use them.
 	DEBUG=1 $(NO_SERVERS) $(BIN)/mypy
 	$(BIN)/lint-imports

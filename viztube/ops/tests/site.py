@@ -19,6 +19,14 @@ PROJECT = Path(__file__).resolve().parents[3]
 KEPT = {"PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
 START_SECONDS = 90
 
+# Lets jobs whose worker is dead go on at once, and not after the minute that tells it is dead.
+TAKE_UP = """
+import asyncio
+from viztube.ops import tasks
+tasks.STALLED_AFTER = 0
+asyncio.run(tasks.reap_stalled_jobs.func(0))
+"""
+
 Environ = dict[str, str]
 
 

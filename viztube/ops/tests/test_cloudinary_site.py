@@ -14,18 +14,10 @@ from viztube.media.tests.standin import Fault, StandIn, running_standin
 from viztube.ops.tests.clips import padded_clip
 from viztube.ops.tests.processes import linux_only
 from viztube.ops.tests.push_memory import MB, measure
-from viztube.ops.tests.site import RunningSite, running_site, site_environ
+from viztube.ops.tests.site import TAKE_UP, RunningSite, running_site, site_environ
 from viztube.ops.tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, linux_only]
-
-# Lets jobs whose worker is dead go on at once, and not after the minute that tells it is dead.
-TAKE_UP = """
-import asyncio
-from viztube.ops import tasks
-tasks.STALLED_AFTER = 0
-asyncio.run(tasks.reap_stalled_jobs.func(0))
-"""
 
 
 @pytest.fixture(scope="module")
