@@ -12,7 +12,7 @@ from viztube.ops.dev.signals import StopRequested, StopSignals
 from viztube.ops.embedded import Postgres, Valkey, process
 from viztube.ops.embedded.orphans import no_orphans
 from viztube.ops.embedded.server import Server
-from viztube.ops.embedded.wheels import ffmpeg_program
+from viztube.ops.embedded.wheels import ffmpeg_program, postgres_program
 
 Announce = Callable[[str], contextlib.AbstractContextManager[None]]
 
@@ -30,7 +30,7 @@ class Services:
     def start(
         self, environ: Mapping[str, str], stop: StopSignals, announce: Announce
     ) -> dict[str, str]:
-        """Start what is missing; return the addresses to add to the environment.
+        """Start what is missing; return what to add to the environment: addresses, and programs.
 
         Raises EmbeddedError, or StopRequested when a signal arrives meanwhile.
         """
@@ -40,6 +40,9 @@ class Services:
                 with announce(f"{server.name} started"):
                     addresses[name] = server.start(stop.check)
                 self.started.append(server)
+        if "DATABASE_URL" in addresses and not options.is_set(environ, "POSTGRES_BIN"):
+            # Backups want programs of the server's version.
+            addresses["POSTGRES_BIN"] = str(postgres_program("pg_dump").parent)
         return addresses
 
     def stop(self, stop: StopSignals) -> None:

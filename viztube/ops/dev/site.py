@@ -28,6 +28,7 @@ SHARED = (
     "REDIS_URL",
     "FFMPEG",
     "FFPROBE",
+    "POSTGRES_BIN",
     "SECRET_KEY",
     "JWT_SIGNING_KEY",
     "PUBLIC_URL",

@@ -44,6 +44,7 @@ def test_a_command_gets_servers_and_its_status_is_returned(
     assert got["DEBUG"] == "1"
     assert Path(got["FFMPEG"]).is_file()
     assert Path(got["FFPROBE"]).is_file()
+    assert Path(got["POSTGRES_BIN"], "pg_dump").is_file()
     assert [path.name for path in data_dir.iterdir()] == ["tests.lock"]
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(got["DATABASE_URL"])
@@ -65,6 +66,8 @@ def test_what_is_set_is_left_alone(environ: Environ, tmp_path: Path) -> None:
     assert services.run_with_services(environ | given, command) == 7
     got = json.loads(seen.read_text())
     assert {name: got[name] for name in given} == given
+    # Programs of the embedded server need not fit another.
+    assert "POSTGRES_BIN" not in got
 
 
 def test_a_signal_is_passed_on_and_its_status_returned(environ: Environ, tmp_path: Path) -> None:
