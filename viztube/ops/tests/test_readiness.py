@@ -42,6 +42,7 @@ def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let connections of other threads go to a port on which nobody listens."""
+    connection.ensure_connection()  # this thread's
     with monkeypatch.context() as away:
         away.setitem(connections.settings["default"], "PORT", 1)
         away.setitem(connections.settings["default"], "HOST", "127.0.0.1")
