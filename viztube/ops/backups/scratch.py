@@ -23,10 +23,11 @@ from viztube.ops.backups.tables import DatabaseFacts
 
 # What PostgreSQL has room for in a name, less what is added here.
 _NAME_BYTES = 63 - len("_restore_20261125T061500Z")
-# The server's own workers it sends away itself.
+# The server's own workers, which have no user, it sends away itself. What kind of process another
+# role's is, an ordinary role is not told.
 _TERMINATE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = %s AND backend_type = 'client backend'
+    WHERE datname = %s AND usename IS NOT NULL
 """
 _TERMINATE_SECONDS = 0.2
 _PROVIDERS = {"b": "builtin", "i": "icu", "c": "libc"}
