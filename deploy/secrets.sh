@@ -9,7 +9,6 @@ set -eu
 umask 022
 SECRETS=${SECRETS:-/secrets}
 CERTIFICATES=${CERTIFICATES:-/etc/letsencrypt}
-GIVEN="cloudinary_url sentry_dsn"
 
 # Put standard input into a file, whole or not at all.
 put() {
@@ -19,10 +18,10 @@ put() {
 }
 
 if [ "${1:-}" = set ]; then
-    case " $GIVEN " in
-        *" ${2:-} "*) put "$SECRETS/app/$2" ;;
+    case ${2:-} in
+        cloudinary_url | sentry_dsn) put "$SECRETS/app/$2" ;;
         *)
-            echo "There is no secret ${2:-} to be set: name one of: $GIVEN." >&2
+            echo "There is no secret ${2:-} to be set: name one of: cloudinary_url, sentry_dsn." >&2
             exit 2
             ;;
     esac
@@ -56,11 +55,10 @@ appendonly no
 maxmemory 32mb
 maxmemory-policy volatile-lru
 maxclients 64
-dir /data
 CONF
     echo "redis://:$password@valkey:6379/0" | put "$SECRETS/app/redis_url"
 fi
-for name in $GIVEN; do
+for name in cloudinary_url sentry_dsn; do
     [ -e "$SECRETS/app/$name" ] || : | put "$SECRETS/app/$name"
 done
 

@@ -43,17 +43,21 @@ class Host:
 
     def environ(self, role: str) -> Environ:
         kept = {name: text for name, text in os.environ.items() if name in KEPT}
-        return kept | ffmpeg_addresses(kept) | {
-            "PUBLIC_URL": "https://viztube.test",
-            "SECRET_KEY_FILE": str(self.folder / "app/secret_key"),
-            "JWT_SIGNING_KEY_FILE": str(self.folder / "app/jwt_signing_key"),
-            "CLOUDINARY_URL_FILE": str(self.folder / "app/cloudinary_url"),
-            "SENTRY_DSN_FILE": str(self.folder / "app/sentry_dsn"),
-            "DATABASE_URL": self.address(role),
-            "REDIS_URL": self.cache,
-            "MEDIA_ROOT": str(self.folder / "media"),
-            "POSTGRES_BIN": str(PROGRAMS),
-        }
+        return (
+            kept
+            | ffmpeg_addresses(kept)
+            | {
+                "PUBLIC_URL": "https://viztube.test",
+                "SECRET_KEY_FILE": str(self.folder / "app/secret_key"),
+                "JWT_SIGNING_KEY_FILE": str(self.folder / "app/jwt_signing_key"),
+                "CLOUDINARY_URL_FILE": str(self.folder / "app/cloudinary_url"),
+                "SENTRY_DSN_FILE": str(self.folder / "app/sentry_dsn"),
+                "DATABASE_URL": self.address(role),
+                "REDIS_URL": self.cache,
+                "MEDIA_ROOT": str(self.folder / "media"),
+                "POSTGRES_BIN": str(PROGRAMS),
+            }
+        )
 
     def manage(self, role: str, *command: str) -> str:
         return subprocess.run(
