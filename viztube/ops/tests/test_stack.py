@@ -1,6 +1,8 @@
 """The shape of production answers as it must: nginx and gunicorn as they ship."""
 
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from viztube.media.tests.fixtures import CLIP
 from viztube.media.views import MEDIA_HEADERS
 from viztube.ops.embedded import process
 from viztube.ops.tests.clips import padded_clip
@@ -166,6 +169,40 @@ def test_a_body_that_is_too_large_is_refused(client: httpx.Client) -> None:
     answer = client.post("/api/v2/user/login", content=b"x" * 1_000_001)
 
     check_envelope(answer, 413, "too_large")
+
+
+def test_an_upload_of_unknown_length_arrives(stack: Stack) -> None:
+    person = stack.sign_up("cyd", next(VISITORS))
+    form = httpx.Request("POST", f"https://{HOST}", files={"videoFile": CLIP.read_bytes()})
+    body = form.read()
+    headers = {"Content-Type": form.headers["Content-Type"]}
+    title = b'\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n'
+    parts = [body.split(b"\r\n", 1)[0] + title, body]
+
+    answer = person.post("/api/v2/videos", content=iter(parts), headers=headers)
+
+    assert answer.request.headers["Transfer-Encoding"] == "chunked"
+    assert answer.status_code == 201, answer.text
+
+
+def test_json_is_compressed(client: httpx.Client) -> None:
+    answer = client.get("/api/v2/schema")
+
+    assert (answer.status_code, answer.headers["Content-Encoding"]) == (200, "gzip")
+
+
+def test_http_2_is_spoken(stack: Stack) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    address = ("127.0.0.1", int(stack.environ["HTTPS_PORT"]))
+
+    with (
+        socket.create_connection(address) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as secure,
+    ):
+        assert secure.selected_alpn_protocol() == "h2"
 
 
 def test_published_media_is_served_in_ranges_and_may_be_kept(client: httpx.Client) -> None:
