@@ -148,6 +148,7 @@ def test_a_backup_that_is_interrupted_cleans_up(
     said = process.communicate(timeout=30)[1]
 
     assert process.returncode == 130
-    assert said == "CommandError: Stopped: there is no new backup.\n"
+    # psycopg may warn of the query that was cut off.
+    assert said.endswith("CommandError: Stopped: there is no new backup.\n")
     assert [path.name for path in to.iterdir()] == [".lock"]
     assert not is_alive(int(slow_dump.read_text()))
