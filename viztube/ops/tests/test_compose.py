@@ -130,7 +130,7 @@ def test_every_service_waits_for_what_it_needs_and_tells_how_it_is(name: str) ->
 
     assert all("condition" in one for one in service["depends_on"].values())
     # The image of the application has one of its own.
-    assert name == "viztube-api" or "healthcheck" in service or name == "certbot"
+    assert name == "viztube-api" or "healthcheck" in service
 
 
 def test_the_image_has_the_programs_of_the_server_s_version() -> None:

@@ -1,6 +1,7 @@
 """The two roles of production: one changes tables, the other only their rows."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,12 +14,27 @@ import pytest
 
 from viztube.ops.dev.services import ffmpeg_addresses
 from viztube.ops.embedded import Postgres, Valkey
+from viztube.ops.embedded.server import HOST
 from viztube.ops.embedded.wheels import postgres_program
 from viztube.ops.tests.site import KEPT, PROJECT, Environ
 
 pytestmark = pytest.mark.slow
 
 PROGRAMS = postgres_program("psql").parent
+
+
+class Deployed(Postgres):
+    """A server with the settings of production, but for where it listens."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        settings = folder / "postgresql.conf"
+        shutil.copy(PROJECT / "deploy/postgres/postgresql.conf", settings)
+        self._settings = {
+            "config_file": str(settings),
+            "listen_addresses": HOST,
+            "unix_socket_directories": "",
+        }
 
 
 @dataclass
@@ -95,7 +111,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         (folder / name).mkdir()
     secrets = {"SECRETS": str(folder), "CERTIFICATES": str(folder), "PATH": os.environ["PATH"]}
     subprocess.run(["sh", "deploy/secrets.sh"], cwd=PROJECT, env=secrets, check=True)
-    database, cache = Postgres(folder, durable=False), Valkey(folder)
+    database, cache = Deployed(folder), Valkey(folder)
     try:
         made = Host(folder, database.start(), cache.start())
         with psycopg.connect(f"{made.server[: -len('/viztube')]}/postgres", autocommit=True) as own:
