@@ -1,6 +1,7 @@
 """gunicorn's settings. What differs between machines is given on its command line."""
 
 import logging.config
+import os
 import socket
 import sys
 import time
@@ -13,7 +14,7 @@ from viztube.api.request_ids import set_request_id
 from viztube.ops import slots
 
 try:
-    from viztube.settings import LOGGING, MAX_BODY_BYTES
+    from viztube.settings import DEBUG, LOGGING, MAX_BODY_BYTES
 except ImproperlyConfigured as error:
     sys.exit(f"viztube: {error}")
 
@@ -21,11 +22,18 @@ worker_class = "gthread"
 workers = 2
 threads = 4
 timeout = 120  # seconds; a slow upload keeps its thread busy, never the worker's heartbeat
+# Seconds after SIGTERM for what is accepted, whether it runs or waits for a thread. What is still in
+# the backlog then is lost, so a release leads nginx elsewhere first.
 graceful_timeout = 30
 keepalive = 65  # seconds; longer than a proxy in front keeps its idle connections
 max_requests = 5000
 max_requests_jitter = 500
 control_socket_disable = True
+# Loaded once: the workers share the memory of the code, and a version that does not start ends at
+# once. Neither a connection nor a thread exists before the fork. While developing, SIGHUP reloads.
+preload_app = not DEBUG
+# The heartbeat is a file; on a busy disk touching it may take longer than it should.
+worker_tmp_dir = str(slots.SHARED_MEMORY) if os.access(slots.SHARED_MEMORY, os.W_OK) else None
 
 LINGER_SECONDS = 2.0
 
