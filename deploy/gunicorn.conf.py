@@ -22,16 +22,18 @@ worker_class = "gthread"
 workers = 2
 threads = 4
 timeout = 120  # seconds; a slow upload keeps its thread busy, never the worker's heartbeat
-graceful_timeout = 30  # seconds in which requests may finish that were accepted before a SIGTERM
+# Seconds after SIGTERM for what is accepted, whether it runs or waits for a thread. What the kernel
+# still holds then is lost, so a release leads nginx elsewhere first.
+graceful_timeout = 30
 keepalive = 65  # seconds; longer than a proxy in front keeps its idle connections
 max_requests = 5000
 max_requests_jitter = 500
 control_socket_disable = True
-# The workers share the memory of what is loaded before they are made: together 128 MB and not 166.
-# While developing each loads the code anew.
+# Loaded once: the workers share the memory of the code, and a version that does not start ends at
+# once. Neither a connection nor a thread exists before the fork. While developing, SIGHUP reloads.
 preload_app = not DEBUG
-# A heartbeat on a disk that is busy would look like a worker that hangs.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# The heartbeat is a file; on a busy disk touching it may take longer than it should.
+worker_tmp_dir = str(slots.SHARED_MEMORY) if os.access(slots.SHARED_MEMORY, os.W_OK) else None
 
 LINGER_SECONDS = 2.0
 

@@ -129,6 +129,9 @@ except ImproperlyConfigured as error:
 
 # A title is found despite one typo in a word: pg_trgm's default of 0.6 misses swapped letters.
 _database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_threshold=0.45"
+# libpq prefers these options to PGOPTIONS, so what a release gives its migrations has a name.
+if _lock_seconds := env.integer("DATABASE_LOCK_TIMEOUT", 0, minimum=0, maximum=3600):
+    _database["OPTIONS"]["options"] += f" -c lock_timeout={_lock_seconds}s"
 # One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
 _pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
 if _pool_size:

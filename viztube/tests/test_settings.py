@@ -31,6 +31,7 @@ UNSET = dict.fromkeys(
         "CORS_ORIGIN",
         "LOG_LEVEL",
         "DATABASE_POOL_SIZE",
+        "DATABASE_LOCK_TIMEOUT",
         "FFMPEG",
         "FFPROBE",
         "POSTGRES_BIN",
