@@ -73,7 +73,7 @@ upstream_conf() {
 configure() {
     mkdir -p "$RUN" "$SPOOL"
     certificate=$(certificate_folder)
-    for file in nginx maps limits proxy errors gate locations media "sites/$SITE"; do
+    for file in nginx maps limits proxy errors gate acme locations media "sites/$SITE"; do
         target=$(basename "$file")
         [ "$target" = "$SITE" ] && target=site
         sed -e "s|@RUN@|$RUN|g" -e "s|@SPOOL@|$SPOOL|g" -e "s|@MEDIA@|$MEDIA|g" \
