@@ -60,7 +60,8 @@ class Asked:
         return self.headers["X-Request-ID"]
 
 
-Answer = tuple[int, Mapping[str, str], bytes]
+# None: hangs up.
+Answer = tuple[int, Mapping[str, str], bytes] | None
 
 
 def plainly(asked: Asked) -> Answer:
@@ -93,7 +94,11 @@ def running_application() -> Iterator[Application]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Asked(self.command, self.path, self.headers, body, self.client_address[1])
             application.asked.append(asked)
-            status, headers, content = application.answer(asked)
+            answer = application.answer(asked)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, headers, content = answer
             self.send_response_only(status)
             for name, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
@@ -190,16 +195,27 @@ def workers(stack: Stack) -> set[int]:
     return found
 
 
-def amend(stack: Stack, name: str, old: str, new: str) -> None:
-    """Change a file of the configuration in use, and wait until nginx uses it."""
-    file, before = Path(stack.environ["RUN"]) / name, workers(stack)
+def reload(stack: Stack) -> None:
+    """Have nginx take its configuration anew, and wait until none takes connections by the old."""
+    before = workers(stack)
+    done = stack.script(". ./configure.sh; reload")
+    assert done.returncode == 0, done.stderr
+    assert eventually(lambda: not workers(stack) & before and len(workers(stack)) == len(before))
+
+
+@contextmanager
+def amended(stack: Stack, name: str, old: str, new: str) -> Iterator[None]:
+    """Change a file of the configuration in use, for the time of the block."""
+    file = Path(stack.environ["RUN"]) / name
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
-    done = stack.script(". ./configure.sh; reload")
-    assert done.returncode == 0, done.stderr
-    assert eventually(lambda: len(workers(stack) - before) == len(before))
-    assert eventually(lambda: not workers(stack) & before)
+    try:
+        reload(stack)
+        yield
+    finally:
+        file.write_text(text)
+        reload(stack)
 
 
 def check_envelope(answer: httpx.Response | None, status: int, code: str) -> None:
