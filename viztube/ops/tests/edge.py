@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
 
@@ -41,7 +42,8 @@ ALWAYS = {
 }
 MAY_BE_REPEATED = {"set-cookie", "vary"}
 
-VISITORS = (f"203.0.113.{number}" for number in count(10))
+# Addresses set aside for tests (RFC 2544): each visitor is one whom nobody has heard of.
+VISITORS = (str(IPv4Address("198.18.0.0") + number) for number in count(1))
 
 
 @dataclass
