@@ -56,7 +56,7 @@ cloudflare_conf() {
 }
 
 # Print the upstream for host:port. A name is looked up again and again: its container may be made
-# anew, with another address.
+# anew, with another address. No connection is kept (proxy.conf says why), as nginx does since 1.29.7.
 upstream_conf() {
     case ${1%:*} in
         *[!0-9.]*)
@@ -66,32 +66,66 @@ upstream_conf() {
             ;;
         *) server=$1 ;;
     esac
-    echo "upstream api { zone api 64k; server $server max_fails=0; }"
+    echo "upstream api { zone api 64k; keepalive 0; server $server max_fails=0; }"
+}
+
+# Print a file of the configuration beside this one, with the names between @ signs filled in.
+filled_in() {
+    certificate=$(certificate_folder)
+    sed -e "s|@RUN@|$RUN|g" -e "s|@SPOOL@|$SPOOL|g" -e "s|@MEDIA@|$MEDIA|g" \
+        -e "s|@ACME@|$ACME|g" -e "s|@HOST@|$HOST|g" -e "s|@SCHEME@|$SCHEME|g" \
+        -e "s|@CERTIFICATE@|$certificate/fullchain.pem|g" \
+        -e "s|@CERTIFICATE_KEY@|$certificate/privkey.pem|g" \
+        -e "s|@HTTP_PORT@|$HTTP_PORT|g" -e "s|@HTTPS_PORT@|$HTTPS_PORT|g" \
+        -e "s|@HEALTH_PORT@|$HEALTH_PORT|g" "$PLACE/$1.conf"
 }
 
 # Write the configuration in use, all but the upstream when there is one already.
 configure() {
     mkdir -p "$RUN" "$SPOOL"
-    certificate=$(certificate_folder)
-    for file in nginx maps limits proxy errors gate acme locations media "sites/$SITE"; do
-        target=$(basename "$file")
-        [ "$target" = "$SITE" ] && target=site
-        sed -e "s|@RUN@|$RUN|g" -e "s|@SPOOL@|$SPOOL|g" -e "s|@MEDIA@|$MEDIA|g" \
-            -e "s|@ACME@|$ACME|g" -e "s|@HOST@|$HOST|g" -e "s|@SCHEME@|$SCHEME|g" \
-            -e "s|@CERTIFICATE@|$certificate/fullchain.pem|g" \
-            -e "s|@CERTIFICATE_KEY@|$certificate/privkey.pem|g" \
-            -e "s|@HTTP_PORT@|$HTTP_PORT|g" -e "s|@HTTPS_PORT@|$HTTPS_PORT|g" \
-            -e "s|@HEALTH_PORT@|$HEALTH_PORT|g" "$PLACE/$file.conf" >"$RUN/$target.conf.new"
-        mv "$RUN/$target.conf.new" "$RUN/$target.conf"
+    for file in nginx maps limits proxy errors gate acme locations media; do
+        filled_in "$file" >"$RUN/$file.conf"
     done
+    filled_in "sites/$SITE" >"$RUN/site.conf"
     if [ "$SITE" = tls ]; then
-        networks | cloudflare_conf >"$RUN/cloudflare.conf.new"
-        mv "$RUN/cloudflare.conf.new" "$RUN/cloudflare.conf"
+        networks | cloudflare_conf >"$RUN/cloudflare.conf"
     fi
-    [ -s "$RUN/upstream.conf" ] || upstream_conf "$API" >"$RUN/upstream.conf"
+    if [ ! -e "$RUN/upstream.conf" ]; then
+        upstream_conf "$API" >"$RUN/upstream.conf.new"
+        mv "$RUN/upstream.conf.new" "$RUN/upstream.conf"
+    fi
 }
 
-# Have the running nginx take its configuration anew, if it would.
-reload() {
-    "$NGINX_PROGRAM" -t -q -p "$RUN" -c "$RUN/nginx.conf" && "$NGINX_PROGRAM" -s reload -p "$RUN" -c "$RUN/nginx.conf"
+# Print the ids of nginx's workers: of all, or with "serving" of those that take new requests.
+workers() {
+    master=$(cat "$RUN/nginx.pid")
+    for status in $(grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status); do
+        title=$(tr '\0' ' ' <"${status%/status}/cmdline") 2>/dev/null || continue
+        case "${1:-all} $title" in
+            "serving nginx: worker process is shutting down"*) ;;
+            *" nginx: worker process"*) basename "${status%/status}" ;;
+        esac
+    done
+}
+
+# Have the running nginx use what is on standard input as one file of its configuration. When it would
+# refuse that, everything stays as it is. Nothing is ever half written, whoever is killed meanwhile.
+#   use upstream.conf
+use() {
+    before=$(workers)
+    trial=$(mktemp -d "$RUN/trial.XXXXXX") || return
+    cp "$RUN"/*.conf "$trial" && cat >"$trial/$1" &&
+        "$NGINX_PROGRAM" -t -q -p "$trial" -c "$trial/nginx.conf" &&
+        mv "$trial/$1" "$RUN/$1" &&
+        "$NGINX_PROGRAM" -s reload -p "$RUN" -c "$RUN/nginx.conf"
+    status=$?
+    rm -rf "$trial"
+    [ "$status" = 0 ] || return "$status"
+    # The reload is a signal, and may fail yet.
+    seconds=10
+    while workers serving | grep -qxF "$before"; do
+        [ "$seconds" -gt 0 ] || return 1
+        seconds=$((seconds - 1))
+        sleep 1
+    done
 }

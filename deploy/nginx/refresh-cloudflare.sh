@@ -40,12 +40,8 @@ if networks | sed -E '/^#/d; /^[[:space:]]*$/d' | cmp -s - "$new/ranges"; then
     echo "Cloudflare's networks are the ones in use."
     exit 0
 fi
-cp -R "$RUN/." "$new/conf"
-cloudflare_conf <"$new/ranges" >"$new/conf/cloudflare.conf"
-"$NGINX_PROGRAM" -t -q -p "$new/conf" -c "$new/conf/nginx.conf" || give_up "nginx refuses them."
+cloudflare_conf <"$new/ranges" | use cloudflare.conf || give_up "nginx refuses them."
 
 cp "$new/ranges" "$RANGES.new"
 mv "$RANGES.new" "$RANGES"
-configure
-reload
 echo "Cloudflare's networks are renewed: $(wc -l <"$RANGES") in use."

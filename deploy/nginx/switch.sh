@@ -7,10 +7,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/configure.sh"
 
 to=${1:?"say where to: switch.sh HOST:PORT"}
-cp "$RUN/upstream.conf" "$RUN/upstream.conf.before"
-upstream_conf "$to" >"$RUN/upstream.conf"
-if ! reload; then
-    mv "$RUN/upstream.conf.before" "$RUN/upstream.conf"
-    echo "nginx refuses $to and goes on as before." >&2
+draining=$(workers)
+if ! upstream_conf "$to" | use upstream.conf; then
+    echo "nginx does not take $to and goes on as before." >&2
     exit 1
 fi
+# drained.sh waits for these.
+echo "$draining" >"$RUN/draining"

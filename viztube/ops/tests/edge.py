@@ -112,6 +112,8 @@ def running_application() -> Iterator[Application]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        # As many may be waiting as with gunicorn.
+        request_queue_size = 2048
 
     with Server(("127.0.0.1", 0), Handler) as server:
         application.address = f"127.0.0.1:{server.server_port}"
@@ -183,41 +185,22 @@ def speak(
         return read_answer(connected)
 
 
-def workers(stack: Stack) -> set[int]:
-    """Return the processes of nginx that take new connections."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status, command = (folder / "status").read_text(), (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        is_ours = f"\nPPid:\t{stack.nginx.pid}\n" in status
-        if is_ours and command.startswith(b"nginx: worker process\0"):
-            found.add(int(folder.name))
-    return found
-
-
-def reload(stack: Stack) -> None:
-    """Have nginx take its configuration anew, and wait until none takes connections by the old."""
-    before = workers(stack)
-    done = stack.script(". ./configure.sh; reload")
-    assert done.returncode == 0, done.stderr
-    assert eventually(lambda: not workers(stack) & before and len(workers(stack)) == len(before))
-
-
 @contextmanager
 def amended(stack: Stack, name: str, old: str, new: str) -> Iterator[None]:
     """Change a file of the configuration in use, for the time of the block."""
-    file = Path(stack.environ["RUN"]) / name
-    text = file.read_text()
+    text = (Path(stack.environ["RUN"]) / name).read_text()
     assert old in text
-    file.write_text(text.replace(old, new))
+    use(stack, name, text.replace(old, new))
     try:
-        reload(stack)
         yield
     finally:
-        file.write_text(text)
-        reload(stack)
+        use(stack, name, text)
+
+
+def use(stack: Stack, name: str, text: str) -> None:
+    """Have nginx use a text as a file of its configuration; return once it does."""
+    done = stack.script(f". ./configure.sh; use {name} <<'END'\n{text}\nEND\n")
+    assert done.returncode == 0, done.stderr
 
 
 def check_envelope(answer: httpx.Response | None, status: int, code: str) -> None:
