@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -27,7 +29,6 @@ from viztube.ops.tests.stack import (
     production_environ,
     running_nginx,
 )
-from viztube.ops.tests.waiting import eventually
 
 KEY = "0123456789abcdef" * 2
 BYTES = bytes(range(256)) * 16
@@ -52,14 +53,14 @@ class Asked:
 
     method: str
     target: str
-    headers: http.client.HTTPMessage
+    headers: Message
     body: bytes
     connection: int
 
     @property
     def request_id(self) -> str:
         """Return the id that nginx gave the request or took over."""
-        return self.headers["X-Request-ID"]
+        return str(self.headers["X-Request-ID"])
 
 
 # None: hangs up.
@@ -93,6 +94,8 @@ def running_application() -> Iterator[Application]:
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
+            # It would keep every connection.
+            self.close_connection = False
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Asked(self.command, self.path, self.headers, body, self.client_address[1])
             application.asked.append(asked)
@@ -108,7 +111,10 @@ def running_application() -> Iterator[Application]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("do_"):
+                return self.answer
+            raise AttributeError(name)
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -152,15 +158,20 @@ def put(stack: Stack, name: str, content: bytes = BYTES) -> Path:
 
 @contextmanager
 def connection(
-    stack: Stack, *, scheme: str = "https", address: str = CLOUDFLARE
+    stack: Stack, *, scheme: str = "https", address: str = CLOUDFLARE, trusted: bool = True
 ) -> Iterator[socket.socket]:
-    """Connect to nginx from an address, for what no client would send."""
+    """Connect to nginx from an address, for what no client would send.
+
+    Unless ``trusted``, whatever certificate it has is good.
+    """
     port = int(stack.environ["HTTPS_PORT" if scheme == "https" else "HTTP_PORT"])
     with socket.create_connection(("127.0.0.1", port), 20, (address, 0)) as plain:
         if scheme == "http":
             yield plain
             return
         context = ssl.create_default_context(cafile=str(stack.authority))
+        if not trusted:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with context.wrap_socket(plain, server_hostname=HOST) as secure:
             yield secure
 
@@ -174,6 +185,13 @@ def read_answer(connected: socket.socket) -> httpx.Response | None:
         return None
     with answer:
         return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+
+
+def write_program(path: Path, commands: str) -> Path:
+    """Write a program that stands in for another."""
+    path.write_text(f"#!/bin/sh\n{commands}\n")
+    path.chmod(0o755)
+    return path
 
 
 def speak(

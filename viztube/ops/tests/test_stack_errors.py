@@ -1,4 +1,4 @@
-"""Errors of nginx itself are in the envelope of the API; those of the application pass as they are."""
+"""Errors of nginx are in the envelope of the API; those of the application pass as they are."""
 
 import shutil
 import socket
@@ -116,7 +116,11 @@ def test_an_application_that_does_not_answer_is_a_504(
     edge: Stack, application: Application
 ) -> None:
     is_over = threading.Event()
-    application.answer = lambda _: is_over.wait(20) and None
+
+    def too_late(_: object) -> None:
+        is_over.wait(20)
+
+    application.answer = too_late
     client = edge.client(next(VISITORS))
 
     with amended(edge, "proxy.conf", "proxy_read_timeout 110s", "proxy_read_timeout 1s"):

@@ -1,4 +1,4 @@
-"""Only Cloudflare comes in, by https and for our name, and the application hears the truth of it."""
+"""Only Cloudflare comes in, by https and for our name, and the application hears the truth."""
 
 import re
 import shutil
@@ -186,6 +186,7 @@ def test_each_request_has_a_connection_of_its_own_to_the_application(
 
     asked = [asked for asked in application.asked if asked.target == "/once"]
     assert len({one.connection for one in asked}) == 8
+    assert {one.headers["Connection"] for one in asked} == {"close"}
 
 
 @pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1), ("PATCH", 1)])

@@ -1,7 +1,5 @@
 """nginx serves media by itself, only media, and keeps their addresses to itself."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
@@ -186,7 +184,8 @@ THERE = [
 
 
 @pytest.fixture
-def there(edge: Stack) -> Iterator[Stack]:
+def there(edge: Stack) -> Stack:
+    """Have them, and links to media."""
     for name in THERE:
         if name != f"p/{KEY}":
             put(edge, name)
@@ -197,7 +196,7 @@ def there(edge: Stack) -> Iterator[Stack]:
     folder = edge.media / "p" / ("f" * 32)
     folder.unlink(missing_ok=True)
     folder.symlink_to(edge.media / "p" / KEY)
-    yield edge
+    return edge
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""switch.sh leads nginx to another api, and nothing that happens meanwhile leaves it without one."""
+"""switch.sh leads nginx to another api, and nothing that happens meanwhile leaves it without."""
 
 import shutil
 import threading
@@ -9,7 +9,14 @@ import pytest
 
 from viztube.ops.embedded import process
 from viztube.ops.embedded.process import Child
-from viztube.ops.tests.edge import VISITORS, Application, Asked, running_application, running_edge
+from viztube.ops.tests.edge import (
+    VISITORS,
+    Application,
+    Asked,
+    running_application,
+    running_edge,
+    write_program,
+)
 from viztube.ops.tests.stack import NGINX, Stack, needs_nginx, running_nginx
 from viztube.ops.tests.waiting import eventually
 
@@ -48,17 +55,10 @@ def new() -> Iterator[Application]:
 @pytest.fixture
 def stack(old: Application, tmp_path: Path) -> Iterator[Stack]:
     """Return nginx in front of the old api; its scripts do not wait as long as they think."""
-    hasty(tmp_path / "sleep", f"exec {shutil.which('sleep')} 0.3")
+    write_program(tmp_path / "sleep", f"exec {shutil.which('sleep')} 0.3")
     with running_edge(old.address) as stack:
         stack.environ["PATH"] = f"{tmp_path}:{stack.environ['PATH']}"
         yield stack
-
-
-def hasty(path: Path, command: str) -> Path:
-    """Write a program that does something else."""
-    path.write_text(f"#!/bin/sh\n{command}\n")
-    path.chmod(0o755)
-    return path
 
 
 def served_by(stack: Stack) -> set[str]:
@@ -138,7 +138,9 @@ def test_a_reload_that_comes_to_nothing_is_a_failure(
 ) -> None:
     """nginx only takes a signal: what it makes of it is not in the exit status."""
     program = stack.environ["NGINX_PROGRAM"]
-    deaf = hasty(tmp_path / "deaf", f'case "$*" in *reload*) ;; *) exec {program} "$@" ;; esac')
+    deaf = write_program(
+        tmp_path / "deaf", f'case "$*" in *reload*) ;; *) exec {program} "$@" ;; esac'
+    )
 
     done = stack.script(f"NGINX_PROGRAM={deaf} ./switch.sh {new.address}")
 
@@ -151,7 +153,9 @@ def test_after_a_kill_in_the_middle_nginx_starts_again(
 ) -> None:
     """The program of nginx kills who calls it, and everyone with them."""
     program = stack.environ["NGINX_PROGRAM"]
-    killer = hasty(tmp_path / "k", f'case "$*" in *{moment}*) kill -9 0;; esac; {program} "$@"')
+    killer = write_program(
+        tmp_path / "k", f'case "$*" in *{moment}*) kill -9 0;; esac; {program} "$@"'
+    )
     stack.environ["NGINX_PROGRAM"] = str(killer)
 
     assert process.wait(start(stack, "switch.sh", new.address), 10) == -9
@@ -195,14 +199,17 @@ def test_no_request_is_lost_while_nginx_is_led_to_and_fro(
             answer = client.post("/api/v2/playlist", headers={"Connection": "close"})
             statuses.append(answer.status_code)
 
+    def led(requests: int) -> bool:
+        begun = len(statuses)
+        return eventually(lambda: len(statuses) > begun + requests)
+
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
         for api in (new, old, new):
             assert stack.script(f"./switch.sh {api.address}").returncode == 0
-            begun = len(statuses)
-            assert eventually(lambda: len(statuses) > begun + 10)
+            assert led(10)
     finally:
         is_over.set()
         for thread in threads:
