@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from viztube.ops.embedded.process import Child
 from viztube.ops.tests.site import PROJECT, Environ
 
 API, WORKER, PORT = "viztube-api", "viztube-worker", 8000
+NAME_SECONDS = 0.3
 _CODE = ("viztube", "users", "videos", "social", "dashboard", "templates", "deploy", "manage.py")
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -279,6 +281,8 @@ def answering_names(engine: Callable[[], Engine]) -> Iterator[str]:
     class Names(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             query, reply = self.request
+            # Docker's takes less; nginx must do without an address for so long.
+            time.sleep(NAME_SECONDS)
             apis = [api.address for api in engine().of(API) if not api.is_stopped]
             question = query[12 : query.index(b"\0", 12) + 5]
             answers = b"".join(
