@@ -155,6 +155,9 @@ def host() -> Iterator[Host]:
         running.enter_context(stack.clients)
         database = psycopg.connect(environ["DATABASE_URL"], autocommit=True)
         running.enter_context(database)
+        client = stack.client("203.0.113.1")
+        # nginx has just begun to look for the name.
+        assert eventually(lambda: client.get("/api/v2/healthcheck").is_success)
         stack.sign_up("reader", "203.0.113.1")
         writer = stack.sign_up("writer", "203.0.113.2")
         video = writer.post(
