@@ -19,9 +19,12 @@ usage() {
 deploy/release.sh IMAGE@DIGEST   Replace the running version by this image.
 deploy/release.sh --back         Go back to the image before; the database stays as it is.
 
-Backs up, stops the worker, migrates, starts the new api beside the old one, leads nginx to it,
-tries it, and only then stops the old one. If anything fails before that, the old version goes on
-and the exit status is 1. After a cut-off, run it again. What was done is in .release/log, too.
+Backs up, stops the worker, migrates, starts the new api beside the old one, tries it, leads nginx
+to it, tries it again, and only then stops the old one. After a cut-off, run it again. What was done
+is in .release/log, too.
+
+Exit status: 1 when it failed and the old version goes on, 2 when it did not begin, 3 when the new
+version serves but not everything is done.
 HELP
 }
 
@@ -254,8 +257,9 @@ finish() {
     trap '' INT TERM
     [ -n "$has_begun" ] || exit "$status"
     if [ -n "$is_committed" ]; then
-        [ "$status" = 0 ] || say "The new version serves, but not everything is done: run this again."
-        exit "$status"
+        [ "$status" != 0 ] || exit 0
+        say "The new version serves, but not everything is done: run this again."
+        exit 3
     fi
     if [ -n "$old" ]; then
         step "Lead nginx to the old version" switch_to "$old" || true
@@ -286,7 +290,7 @@ main() {
     exec 9>"$STATE/lock"
     flock -n 9 || {
         echo "Another release is running: wait until it has ended." >&2
-        exit 1
+        exit 2
     }
     # Losing the connection must not cut it off.
     trap '' HUP PIPE
@@ -295,7 +299,7 @@ main() {
         wanted=$(setting VIZTUBE_IMAGE_BEFORE)
         [ -n "$wanted" ] || {
             echo "No image before is known: name one, like deploy/release.sh IMAGE@DIGEST." >&2
-            exit 1
+            exit 2
         }
     fi
     case $wanted in -*)

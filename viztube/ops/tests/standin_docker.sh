@@ -33,7 +33,7 @@ case "$*" in
     *" nginx curl "*) ! { [ "$FAIL" = smoke ] && serves_new; } && cat upstream ;;
     "compose exec -T backup "*) [ "$FAIL" != backup ] ;;
     "compose run "*" migrate") [ "$FAIL" != migrate ] ;;
-    "rm "*) rm "api/$2" ;;
+    "rm "*) [ "$FAIL" != rm ] && rm "api/$2" ;;
     *"drained.sh "* | "stop "* | "logs "* | "image "*) ;;
     *)
         echo "The stand-in does not know: docker $*" >&2

@@ -146,13 +146,25 @@ def test_going_back_takes_the_image_before_and_leaves_the_database(host: Path) -
     assert " migrate" not in (host / "calls").read_text()
 
 
+def test_what_fails_after_the_old_version_is_gone_leaves_the_new_one_serving(host: Path) -> None:
+    ran = release(host, NEW, fail="rm")
+
+    assert ran.returncode == 3
+    assert "The new version serves" in ran.stdout
+    assert (host / "upstream").read_text() == "10.0.0.2:8000\n"
+    assert f"VIZTUBE_IMAGE={NEW}\n" in (host / ".env").read_text()
+    again = release(host, NEW)
+    assert again.returncode == 0, again.stdout
+    assert state(host) == ([NEW], "viztube-api:8000", NEW)
+
+
 def test_two_at_once_are_refused(host: Path) -> None:
     (host / ".release").mkdir()
     with (host / ".release/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ran = release(host, NEW)
 
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "Another release is running" in ran.stderr
     assert not (host / "calls").exists()
 
