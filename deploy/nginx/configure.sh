@@ -56,17 +56,17 @@ cloudflare_conf() {
 }
 
 # Print the upstream for host:port. A name is looked up again and again: its container may be made
-# anew, with another address. No connection is kept (proxy.conf says why), as nginx does since 1.29.7.
+# anew, with another address. nginx begins with no address at all, and until it has heard one it takes
+# the address in use before. Connections are not kept (proxy.conf says why), as nginx does since 1.29.7.
 upstream_conf() {
     case ${1%:*} in
         *[!0-9.]*)
-            resolver=$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)
-            echo "resolver $resolver valid=2s ipv6=off;"
-            server="$1 resolve"
+            echo "resolver ${RESOLVER:-$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)} valid=2s ipv6=off;"
+            before=$(sed -nE 's/.* server ([0-9.]+:[0-9]+) .*/server \1 max_fails=0 backup;/p' "$RUN/upstream.conf" 2>/dev/null || true)
+            echo "upstream api { zone api 64k; keepalive 0; server $1 resolve max_fails=0; $before }"
             ;;
-        *) server=$1 ;;
+        *) echo "upstream api { zone api 64k; keepalive 0; server $1 max_fails=0; }" ;;
     esac
-    echo "upstream api { zone api 64k; keepalive 0; server $server max_fails=0; }"
 }
 
 # Print a file of the configuration beside this one, with the names between @ signs filled in.
@@ -80,26 +80,21 @@ filled_in() {
         -e "s|@HEALTH_PORT@|$HEALTH_PORT|g" "$PLACE/$1.conf"
 }
 
-# Write the configuration in use, all but the upstream when there is one already.
+# Write the configuration, all but the upstream, into a folder.
 configure() {
-    mkdir -p "$RUN" "$SPOOL"
     for file in nginx maps limits proxy errors gate acme locations media; do
-        filled_in "$file" >"$RUN/$file.conf"
+        filled_in "$file" >"$1/$file.conf"
     done
-    filled_in "sites/$SITE" >"$RUN/site.conf"
+    filled_in "sites/$SITE" >"$1/site.conf"
     if [ "$SITE" = tls ]; then
-        networks | cloudflare_conf >"$RUN/cloudflare.conf"
-    fi
-    if [ ! -e "$RUN/upstream.conf" ]; then
-        upstream_conf "$API" >"$RUN/upstream.conf.new"
-        mv "$RUN/upstream.conf.new" "$RUN/upstream.conf"
+        networks | cloudflare_conf >"$1/cloudflare.conf"
     fi
 }
 
 # Print the ids of nginx's workers: of all, or with "serving" of those that take new requests.
 workers() {
     master=$(cat "$RUN/nginx.pid")
-    for status in $(grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status); do
+    grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status | while read -r status; do
         title=$(tr '\0' ' ' <"${status%/status}/cmdline") 2>/dev/null || continue
         case "${1:-all} $title" in
             "serving nginx: worker process is shutting down"*) ;;
@@ -108,20 +103,32 @@ workers() {
     done
 }
 
-# Have the running nginx use what is on standard input as one file of its configuration. When it would
-# refuse that, everything stays as it is. Nothing is ever half written, whoever is killed meanwhile.
-#   use upstream.conf
-use() {
-    before=$(workers)
+# Have the running nginx take up the configuration beside this file, the certificate and the networks
+# as they are now, and lead to host:port unless that is empty. When it would refuse, everything stays
+# as it is. No file in use is ever half written, whoever is killed meanwhile.
+#   take_up HOST:PORT
+take_up() {
     trial=$(mktemp -d "$RUN/trial.XXXXXX") || return
-    cp "$RUN"/*.conf "$trial" && cat >"$trial/$1" &&
-        "$NGINX_PROGRAM" -t -q -p "$trial" -c "$trial/nginx.conf" &&
-        mv "$trial/$1" "$RUN/$1" &&
-        "$NGINX_PROGRAM" -s reload -p "$RUN" -c "$RUN/nginx.conf"
+    try_and_move "$1"
     status=$?
     rm -rf "$trial"
-    [ "$status" = 0 ] || return "$status"
-    # The reload is a signal, and may fail yet.
+    [ "$status" = 0 ] && reload
+}
+
+try_and_move() {
+    configure "$trial" || return
+    if [ -n "$1" ]; then upstream_conf "$1"; else cat "$RUN/upstream.conf"; fi >"$trial/upstream.conf"
+    "$NGINX_PROGRAM" -t -q -p "$trial" -c "$trial/nginx.conf" || return
+    # Somebody else may have led nginx elsewhere meanwhile.
+    [ -n "$1" ] || rm "$trial/upstream.conf"
+    mv "$trial"/*.conf "$RUN"
+}
+
+# Have the running nginx read its configuration anew; return once no worker of before takes requests.
+reload() {
+    before=$(workers)
+    "$NGINX_PROGRAM" -s reload -p "$RUN" -c "$RUN/nginx.conf" || return
+    # That is a signal, and what comes of it may fail yet.
     seconds=10
     while workers serving | grep -qxF "$before"; do
         [ "$seconds" -gt 0 ] || return 1

@@ -40,8 +40,10 @@ if networks | sed -E '/^#/d; /^[[:space:]]*$/d' | cmp -s - "$new/ranges"; then
     echo "Cloudflare's networks are the ones in use."
     exit 0
 fi
-cloudflare_conf <"$new/ranges" | use cloudflare.conf || give_up "nginx refuses them."
 
-cp "$new/ranges" "$RANGES.new"
-mv "$RANGES.new" "$RANGES"
-echo "Cloudflare's networks are renewed: $(wc -l <"$RANGES") in use."
+in_use=$RANGES
+RANGES=$new/ranges
+take_up "" || give_up "nginx refuses them."
+cp "$RANGES" "$in_use.new"
+mv "$in_use.new" "$in_use"
+echo "Cloudflare's networks are renewed: $(wc -l <"$in_use") in use."

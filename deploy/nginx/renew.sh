@@ -16,7 +16,8 @@ minutes=0
 while sleep 60 && kill -0 "$nginx" 2>/dev/null; do
     new=$(fingerprint)
     if [ "$new" != "$known" ]; then
-        filled_in sites/tls | use site.conf && known=$new && echo "nginx uses the new certificate." >&2
+        take_up "" && known=$new &&
+            echo "nginx uses the new certificate." >&2
     fi
     minutes=$((minutes + 1))
     if [ $((minutes % 1440)) -eq 5 ]; then

@@ -10,6 +10,7 @@
 #   CERTIFICATES   folder with live/viztube/ of certbot, or bootstrap/ (/etc/letsencrypt)
 #   ACME           folder in which certbot answers challenges (/var/www/acme)
 #   RANGES         file with Cloudflare's networks, one a line; refresh-cloudflare.sh renews it
+#   RESOLVER       server that knows the name of the application (the first of /etc/resolv.conf)
 #   HTTP_PORT, HTTPS_PORT, HEALTH_PORT   where to listen (8080, 8443, 8081)
 #   NGINX_PROGRAM  the program (nginx)
 set -eu
@@ -17,7 +18,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/nginx/configure.sh
 . "$here/configure.sh"
 
-configure
+mkdir -p "$RUN" "$SPOOL"
+configure "$RUN"
+# What a release has led to stays.
+if [ ! -e "$RUN/upstream.conf" ]; then
+    upstream_conf "$API" >"$RUN/upstream.conf.new"
+    mv "$RUN/upstream.conf.new" "$RUN/upstream.conf"
+fi
 if ! "$NGINX_PROGRAM" -t -q -p "$RUN" -c "$RUN/nginx.conf"; then
     echo "nginx refuses its configuration in $RUN; what it said above should tell why." >&2
     exit 1

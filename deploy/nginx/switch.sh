@@ -1,5 +1,6 @@
 #!/bin/sh
-# Leads new requests to another api, and nothing to the one before; what runs may finish.
+# Leads new requests to another api, and nothing to the one before; what runs may finish. Takes up the
+# configuration beside this script as well, so that a release brings it.
 #   switch.sh HOST:PORT
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 to=${1:?"say where to: switch.sh HOST:PORT"}
 draining=$(workers)
-if ! upstream_conf "$to" | use upstream.conf; then
+if ! take_up "$to"; then
     echo "nginx does not take $to and goes on as before." >&2
     exit 1
 fi

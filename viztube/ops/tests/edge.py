@@ -206,18 +206,21 @@ def speak(
 @contextmanager
 def amended(stack: Stack, name: str, old: str, new: str) -> Iterator[None]:
     """Change a file of the configuration in use, for the time of the block."""
-    text = (Path(stack.environ["RUN"]) / name).read_text()
+    file = Path(stack.environ["RUN"]) / name
+    text = file.read_text()
     assert old in text
-    use(stack, name, text.replace(old, new))
+    file.write_text(text.replace(old, new))
     try:
+        reload(stack)
         yield
     finally:
-        use(stack, name, text)
+        file.write_text(text)
+        reload(stack)
 
 
-def use(stack: Stack, name: str, text: str) -> None:
-    """Have nginx use a text as a file of its configuration; return once it does."""
-    done = stack.script(f". ./configure.sh; use {name} <<'END'\n{text}\nEND\n")
+def reload(stack: Stack) -> None:
+    """Have nginx read the configuration in use anew; return once it does as that says."""
+    done = stack.script(". ./configure.sh; reload")
     assert done.returncode == 0, done.stderr
 
 

@@ -7,6 +7,7 @@ strangers.
 
 import json
 import platform
+import socket
 import ssl
 import subprocess
 import sys
@@ -156,6 +157,16 @@ def make_certificate(folder: Path) -> None:
     )
 
 
+def port_of_all() -> int:
+    """Return a TCP port that nothing uses at this moment, at any address of this machine.
+
+    Connections from ``CLOUDFLARE`` that ended a minute ago count too: nginx could not listen.
+    """
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
 def nginx_environ(folder: Path, environ: Environ, api: str) -> Environ:
     """Write what nginx finds when it starts; return what tells it where."""
     make_certificate(folder / "certificates" / "bootstrap")
@@ -171,8 +182,8 @@ def nginx_environ(folder: Path, environ: Environ, api: str) -> Environ:
         "CERTIFICATES": str(folder / "certificates"),
         "ACME": str(folder / "acme"),
         "RANGES": str(folder / "ranges.txt"),
-        "HTTP_PORT": str(free_port()),
-        "HTTPS_PORT": str(free_port()),
+        "HTTP_PORT": str(port_of_all()),
+        "HTTPS_PORT": str(port_of_all()),
         "HEALTH_PORT": str(free_port()),
         "NGINX_PROGRAM": str(nginx_program()),
     }

@@ -88,9 +88,6 @@ def test_half_a_certificate_is_not_taken_up(stack: Stack, live: Path, renewed: P
     assert eventually(lambda: "key values mismatch" in stack.logs())
 
     assert shown(stack) == der(stack.authority.parent)
-    # Whatever else changes meanwhile is not held up.
-    switched = stack.script("./switch.sh 127.0.0.1:2")
-    assert switched.returncode == 0, switched.stderr
 
     put(renewed, live, "privkey.pem")
     assert eventually(lambda: taken_up(stack) == 1)
