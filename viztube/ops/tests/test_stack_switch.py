@@ -187,6 +187,20 @@ def test_of_switches_at_once_one_counts(stack: Stack, old: Application, new: App
     assert not list(Path(stack.environ["RUN"]).glob("trial*"))
 
 
+def test_a_connection_used_just_now_is_not_closed_under_the_next_request(
+    stack: Stack, new: Application
+) -> None:
+    kept = stack.client(next(VISITORS))
+    kept.get("/api/v2/videos")
+
+    assert stack.script(f"./switch.sh {new.address}").returncode == 0
+    last = kept.post("/api/v2/playlist")
+
+    assert (last.text, last.headers["Connection"]) == ("old", "close")
+    assert stack.script("./drained.sh 10").returncode == 0
+    assert kept.post("/api/v2/playlist").text == "new"
+
+
 def test_no_request_is_lost_while_nginx_is_led_to_and_fro(
     stack: Stack, old: Application, new: Application
 ) -> None:
