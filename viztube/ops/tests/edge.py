@@ -158,7 +158,12 @@ def put(stack: Stack, name: str, content: bytes = BYTES) -> Path:
 
 @contextmanager
 def connection(
-    stack: Stack, *, scheme: str = "https", address: str = CLOUDFLARE, trusted: bool = True
+    stack: Stack,
+    *,
+    scheme: str = "https",
+    address: str = CLOUDFLARE,
+    trusted: bool = True,
+    newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
 ) -> Iterator[socket.socket]:
     """Connect to nginx from an address, for what no client would send.
 
@@ -170,6 +175,7 @@ def connection(
             yield plain
             return
         context = ssl.create_default_context(cafile=str(stack.authority))
+        context.maximum_version = newest
         if not trusted:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with context.wrap_socket(plain, server_hostname=HOST) as secure:

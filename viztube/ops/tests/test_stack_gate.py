@@ -19,6 +19,7 @@ from viztube.ops.tests.edge import (
     amended,
     check_envelope,
     check_headers,
+    connection,
     put,
     running_application,
     speak,
@@ -205,33 +206,13 @@ def test_what_may_have_been_done_is_not_asked_twice(
     assert asked.count(f"/hung-up-by-{method}") == times
 
 
-def test_http_2_is_spoken(edge: Stack, application: Application) -> None:
-    done = subprocess.run(
+def curl(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
+    """Ask for the list of videos with curl; it prints the answer and the version of HTTP."""
+    return subprocess.run(
         [
-            *("curl", "-sS", "--http2", "--interface", CLOUDFLARE, "--cacert", str(edge.authority)),
-            *("--connect-to", f"{HOST}:443:127.0.0.1:{edge.environ['HTTPS_PORT']}"),
-            *("-H", "CF-Connecting-IP: 203.0.113.8", "-w", " %{http_version}"),
-            f"https://{HOST}/api/v2/videos",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-
-    assert done.stdout == "application 2"
-    heard = application.asked[-1].headers
-    assert heard.get_all("Host") == [HOST]
-    assert heard.get_all("X-Forwarded-For") == ["203.0.113.8"]
-
-
-@pytest.mark.parametrize("version", ["--tls-max 1.1", "--tlsv1.3"])
-def test_old_tls_is_refused(edge: Stack, version: str) -> None:
-    command = f"curl -sS {version} --ciphers DEFAULT@SECLEVEL=0 --interface {CLOUDFLARE}"
-    done = subprocess.run(
-        [
-            *command.split(),
-            *("--cacert", str(edge.authority)),
-            *("--connect-to", f"{HOST}:443:127.0.0.1:{edge.environ['HTTPS_PORT']}"),
+            *("curl", "-sS", "--interface", CLOUDFLARE, "--cacert", str(stack.authority)),
+            *("--connect-to", f"{HOST}:443:127.0.0.1:{stack.environ['HTTPS_PORT']}"),
+            *("-H", "CF-Connecting-IP: 203.0.113.8", "-w", " %{http_version}", *options),
             f"https://{HOST}/api/v2/videos",
         ],
         check=False,
@@ -239,4 +220,34 @@ def test_old_tls_is_refused(edge: Stack, version: str) -> None:
         text=True,
     )
 
-    assert (done.returncode == 0) == (version == "--tlsv1.3"), done.stderr
+
+def test_http_2_is_spoken(edge: Stack, application: Application) -> None:
+    done = curl(edge, "--http2")
+
+    assert done.stdout == "application 2"
+    heard = application.asked[-1].headers
+    assert heard.get_all("Host") == [HOST]
+    assert heard.get_all("X-Forwarded-For") == ["203.0.113.8"]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_good"),
+    [
+        ("--tlsv1.3", True),
+        ("--tls-max 1.2 --ciphers ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("--tls-max 1.2 --ciphers ECDHE-ECDSA-AES128-SHA256", False),
+        ("--tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0", False),
+    ],
+)
+def test_only_good_tls_is_spoken(edge: Stack, options: str, is_good: bool) -> None:
+    done = curl(edge, *options.split())
+
+    assert (done.returncode == 0) == is_good, done.stderr
+
+
+def test_no_ticket_stands_for_a_session(edge: Stack) -> None:
+    """nginx would seal all of them with one key, for as long as it runs."""
+    with connection(edge, newest=ssl.TLSVersion.TLSv1_2) as connected:
+        assert isinstance(connected, ssl.SSLSocket)
+        assert connected.session is not None
+        assert not connected.session.has_ticket
