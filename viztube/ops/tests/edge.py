@@ -78,6 +78,8 @@ class Application:
 
     address: str = ""
     asked: list[Asked] = field(default_factory=list)
+    # Where all of the answer has been taken.
+    answered: list[str] = field(default_factory=list)
     answer: Callable[[Asked], Answer] = plainly
 
     def ids(self) -> set[str]:
@@ -110,6 +112,7 @@ def running_application() -> Iterator[Application]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
+            application.answered.append(self.path)
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("do_"):

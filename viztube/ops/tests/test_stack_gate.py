@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -15,16 +16,19 @@ from viztube.ops.tests.edge import (
     ALWAYS,
     KEY,
     VISITORS,
+    Answer,
     Application,
     amended,
     check_envelope,
     check_headers,
     connection,
     put,
+    read_answer,
     running_application,
     speak,
 )
 from viztube.ops.tests.stack import CLOUDFLARE, HOST, STRANGER, Stack, needs_nginx
+from viztube.ops.tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_nginx]
 
@@ -190,20 +194,40 @@ def test_each_request_has_a_connection_of_its_own_to_the_application(
     assert {one.headers["Connection"] for one in asked} == {"close"}
 
 
-@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1), ("PATCH", 1)])
+UNAVAILABLE = (503, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "times"),
+    [("GET", None, 2), ("POST", None, 1), ("PATCH", None, 1), ("GET", UNAVAILABLE, 1)],
+)
 def test_what_may_have_been_done_is_not_asked_twice(
-    edge: Stack, application: Application, method: str, times: int
+    edge: Stack, application: Application, method: str, answer: Answer, times: int
 ) -> None:
     """nginx asks one server only once; but the name leads to two during a release."""
+    address = f"/{method}-{answer}".replace(" ", "")
     with running_application() as other:
-        application.answer = other.answer = lambda _: None
+        application.answer = other.answer = lambda _: answer
         both = f"max_fails=0; server {other.address} max_fails=0;"
         with amended(edge, "upstream.conf", "max_fails=0;", both):
-            answer = edge.client(next(VISITORS)).request(method, f"/hung-up-by-{method}")
+            last = edge.client(next(VISITORS)).request(method, address)
 
-    check_envelope(answer, 502, "unavailable")
-    asked = [one.target for one in application.asked + other.asked]
-    assert asked.count(f"/hung-up-by-{method}") == times
+    assert last.status_code == (answer[0] if answer else 502)
+    asked = [unquote(one.target) for one in application.asked + other.asked]
+    assert asked.count(address) == times
+
+
+def test_a_slow_reader_does_not_keep_the_application(edge: Stack, application: Application) -> None:
+    long = bytes(40_000_000)
+    application.answer = lambda _: (200, {"X-Long": "x" * 12_000}, long)
+    with connection(edge) as connected:
+        connected.sendall(f"GET /long HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+
+        assert eventually(lambda: application.answered.count("/long") == 1)
+
+        answer = read_answer(connected)
+    assert answer is not None
+    assert (answer.status_code, answer.content) == (200, long)
 
 
 def curl(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:

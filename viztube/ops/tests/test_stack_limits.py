@@ -47,7 +47,7 @@ def guess(client: httpx.Client, address: str, times: int) -> list[httpx.Response
 def test_guesses_are_refused_by_nginx(edge: Stack, application: Application, address: str) -> None:
     client = edge.client(next(VISITORS))
 
-    answers = guess(client, address, BURST + 4)
+    answers = guess(client, address, BURST + 10)
 
     refused = [answer for answer in answers if answer.status_code == 429]
     # In the meantime one or another becomes free again: 20 a minute.
@@ -73,7 +73,7 @@ def test_guesses_at_different_addresses_count_together(edge: Stack) -> None:
 
 def test_neither_reading_nor_others_are_refused(edge: Stack) -> None:
     client, other = edge.client(next(VISITORS)), edge.client(next(VISITORS))
-    assert guess(client, LOGIN, BURST + 4)[-1].status_code == 429
+    assert guess(client, LOGIN, BURST + 10)[-1].status_code == 429
 
     for address in (ADMIN, LOGIN, REGISTER, CHANGE, "/api/v2/videos"):
         assert client.get(address).status_code == 200
