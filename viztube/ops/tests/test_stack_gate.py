@@ -194,7 +194,7 @@ def test_each_request_has_a_connection_of_its_own_to_the_application(
     assert {one.headers["Connection"] for one in asked} == {"close"}
 
 
-UNAVAILABLE = (503, {}, b"")
+UNAVAILABLE: Answer = (503, {}, b"")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Who guesses and who sends too much is refused by nginx, before the application sees anything."""
 
+import time
+
 import httpx
 import pytest
 
@@ -80,6 +82,16 @@ def test_neither_reading_nor_others_are_refused(edge: Stack) -> None:
         assert client.head(address).status_code == 200
     assert client.post("/api/v2/user/logout").status_code == 200
     assert other.post(LOGIN).status_code == 200
+
+
+def test_who_was_refused_may_guess_again_only_slowly(edge: Stack) -> None:
+    client = edge.client(next(VISITORS))
+    assert guess(client, LOGIN, BURST + 10)[-1].status_code == 429
+
+    # Half of what one guess takes: 20 are a minute's.
+    time.sleep(1.5)
+
+    assert [answer.status_code for answer in guess(client, LOGIN, 4)].count(429) >= 2
 
 
 def test_a_refusal_of_the_application_passes_as_it_is(
