@@ -136,7 +136,8 @@ def _known(to: Path) -> Mapping[Identity, Known]:
     except (IndexError, BackupError):
         return {}
     return {
-        file.identity: Known(newest / MEDIA / path, file.sha256) for path, file in files.items()
+        file.identity: Known(f"{newest}/{MEDIA}/{path}", file.sha256)
+        for path, file in files.items()
     }
 
 
