@@ -165,6 +165,7 @@ def test_one_of_both_is_in_place_and_it_can_be_done_again(
     complete(restoration)
     assert restoration.rows() == NEW
     assert restoration.files() == FILES
+    assert list((restoration.media / "incoming").iterdir()) == []
     assert restoration.others("restore") == []
     kept = restoration.others("before")
     assert [OwnDatabase(name).execute(ROWS)[0][0] for name in kept] == (
