@@ -8,8 +8,9 @@ READY_SECONDS=120     # until a new api is ready
 DRAIN_SECONDS=300     # as nginx's worker_shutdown_timeout
 STOP_SECONDS=40       # longer than gunicorn's own patience
 LOCK_SECONDS=3        # until a migration gives up waiting for a table
-MIGRATE_TRIES=4
-MIGRATE_PAUSE=5       # seconds between two of them
+TRIES=4               # of a migration, which may not get its lock, and of a backup beside another
+PAUSE_SECONDS=5       # between two tries
+ASKED='healthcheck videos'  # what a version must answer
 
 old='' old_image='' new='' is_committed='' has_begun=''
 
@@ -18,9 +19,12 @@ usage() {
 deploy/release.sh IMAGE@DIGEST   Replace the running version by this image.
 deploy/release.sh --back         Go back to the image before; the database stays as it is.
 
-Backs up, stops the worker, migrates, starts the new api beside the old one, leads nginx to it,
-tries it, and only then stops the old one. If anything fails before that, the old version goes on
-and the exit status is 1. After a cut-off, run it again. What was done is in .release/log, too.
+Backs up, stops the worker, migrates, starts the new api beside the old one, tries it, leads nginx
+to it, tries it again, and only then stops the old one. After a cut-off, run it again. What was done
+is in .release/log, too.
+
+Exit status: 1 when it failed and the old version goes on, 2 when it did not begin, 3 when the new
+version serves but not everything is done.
 HELP
 }
 
@@ -70,12 +74,24 @@ state_of() {
     docker inspect --format '{{.State.Status}} {{.State.Health.Status}} {{.RestartCount}}' "$1"
 }
 
-# Lead nginx to one container: switch_to CONTAINER
-switch_to() {
+# Print where a container of the api listens: address_of CONTAINER
+address_of() {
     local address
     address=$(docker inspect --format '{{.NetworkSettings.Networks.viztube_inside.IPAddress}}' "$1") || return
     [ -n "$address" ] || return
-    docker compose exec -T nginx /viztube/nginx/switch.sh "$address:8000"
+    echo "$address:8000"
+}
+
+# Lead nginx to one container: switch_to CONTAINER
+switch_to() {
+    local address
+    address=$(address_of "$1") || return
+    docker compose exec -T nginx /viztube/nginx/switch.sh "$address"
+}
+
+# Lead nginx to whatever has the name, so that it finds a container that is made anew.
+switch_to_name() {
+    docker compose exec -T nginx /viztube/nginx/switch.sh viztube-api:8000
 }
 
 drained() {
@@ -86,12 +102,36 @@ remove() {
     docker stop -t "$STOP_SECONDS" "$1" && docker rm "$1"
 }
 
-start_worker() {
-    VIZTUBE_IMAGE=$1 docker compose up -d --no-deps --no-build viztube-worker
+# Print the services that run jobs here: the transcoder belongs to a profile.
+workers() {
+    docker compose config --services | grep -xE 'viztube-(worker|transcoder)'
 }
 
-# Find the api that serves, and remove what a release that was cut off has left beside it.
-settle() {
+stop_workers() {
+    local services
+    services=$(workers) || return
+    # shellcheck disable=SC2086 # names, one a line
+    docker compose stop $services
+}
+
+# Start them with an image: start_workers IMAGE
+start_workers() {
+    local services
+    services=$(workers) || return
+    # shellcheck disable=SC2086 # names, one a line
+    VIZTUBE_IMAGE=$1 docker compose up -d --no-deps --no-build $services
+}
+
+# An image that has a digest, or was used before, is what it was: it may be here already.
+get_image() {
+    if [[ $1 == --back || $VIZTUBE_IMAGE == *@* ]] && docker image inspect --format '{{.Id}}' "$VIZTUBE_IMAGE"; then
+        return
+    fi
+    docker pull --quiet "$VIZTUBE_IMAGE"
+}
+
+# Find the api that serves.
+find_running() {
     local id all image state
     all=$(api_containers) || return
     image=$(setting VIZTUBE_IMAGE)
@@ -106,12 +146,28 @@ settle() {
     done
     old_image=$image
     [ -z "$old" ] || old_image=$(image_of "$old") || return
-    [ "$all" = "$old" ] || [ -z "$all" ] || {
-        [ -z "$old" ] || { switch_to "$old" && drained; } || return
-        for id in $all; do
-            [ "$id" = "$old" ] || remove "$id" || return
-        done
-    }
+}
+
+# Lead nginx to the api that serves and to no other: the name would lead to the new one too, before it
+# is ready. Remove what a release that was cut off has left.
+settle() {
+    local id all
+    [ -z "$old" ] || switch_to "$old" || return
+    all=$(api_containers) || return
+    [ -z "$old" ] || [ "$all" = "$old" ] || drained || return
+    for id in $all; do
+        [ "$id" = "$old" ] || remove "$id" || return
+    done
+}
+
+# Try a command again and again: persist COMMAND...
+persist() {
+    local try
+    for ((try = 1; try <= TRIES; try++)); do
+        "$@" && return
+        [ "$try" = "$TRIES" ] || sleep "$PAUSE_SECONDS"
+    done
+    return 1
 }
 
 back_up() {
@@ -123,12 +179,7 @@ back_up() {
 }
 
 migrate() {
-    local try
-    for ((try = 1; try <= MIGRATE_TRIES; try++)); do
-        docker compose run --rm --no-deps -T -e "DATABASE_LOCK_TIMEOUT=$LOCK_SECONDS" migrate && return
-        [ "$try" = "$MIGRATE_TRIES" ] || sleep "$MIGRATE_PAUSE"
-    done
-    return 1
+    docker compose run --rm --no-deps -T -e "DATABASE_LOCK_TIMEOUT=$LOCK_SECONDS" migrate
 }
 
 start_new() {
@@ -156,20 +207,38 @@ wait_until_ready() {
     return 1
 }
 
-# Through nginx, as people come. The reload is a signal: give its new workers time.
-smoke_test() {
-    local path
-    sleep 1
-    for path in healthcheck videos; do
-        docker compose exec -T nginx curl -fsS --max-time 20 -o /dev/null \
-            "http://127.0.0.1:8081/api/v2/$path" || return
+# Ask something of nginx's machine: ask CURL-ARGUMENTS...
+ask() {
+    docker compose exec -T nginx curl -fsS --max-time 20 -o /dev/null "$@"
+}
+
+# Before anyone is led to it.
+try_new() {
+    local path address
+    address=$(address_of "$new") || return
+    for path in $ASKED; do
+        ask -H 'Host: viztube-api' -H 'X-Forwarded-Proto: https' "http://$address/api/v2/$path" || return
     done
 }
 
-# From here on the name leads to the new one alone.
+# Through nginx, as people come, and see that it is the new one who answers. The reload is a signal: give
+# nginx's new workers time.
+smoke_test() {
+    local path address answered
+    address=$(address_of "$new") || return
+    sleep 1
+    for path in $ASKED; do
+        answered=$(ask -w '%header{x-upstream}' "http://127.0.0.1:8081/api/v2/$path") || return
+        [ "$answered" = "$address" ] || {
+            echo "$path was answered by ${answered:-nobody we know}, not by $address."
+            return 1
+        }
+    done
+}
+
 retire_old() {
     [ -z "$old" ] || remove "$old" || return
-    docker compose exec -T nginx /viztube/nginx/switch.sh viztube-api:8000
+    switch_to_name
 }
 
 # Remove all our images but the one in use and the one before.
@@ -188,8 +257,9 @@ finish() {
     trap '' INT TERM
     [ -n "$has_begun" ] || exit "$status"
     if [ -n "$is_committed" ]; then
-        [ "$status" = 0 ] || say "The new version serves, but not everything is done: run this again."
-        exit "$status"
+        [ "$status" != 0 ] || exit 0
+        say "The new version serves, but not everything is done: run this again."
+        exit 3
     fi
     if [ -n "$old" ]; then
         step "Lead nginx to the old version" switch_to "$old" || true
@@ -199,7 +269,8 @@ finish() {
     for id in $(api_containers); do
         [ "$id" = "$old" ] || step "Remove the new version" remove "$id" || true
     done
-    [ -z "$old_image" ] || step "Start the worker of the old version" start_worker "$old_image" || true
+    [ -z "$old" ] || step "Lead nginx to the name again" switch_to_name || true
+    [ -z "$old_image" ] || step "Start the worker of the old version" start_workers "$old_image" || true
     say "The release failed; ${old_image:-nothing} goes on. Mend what $STATE/log tells and run this again."
     exit 1
 }
@@ -219,7 +290,7 @@ main() {
     exec 9>"$STATE/lock"
     flock -n 9 || {
         echo "Another release is running: wait until it has ended." >&2
-        exit 1
+        exit 2
     }
     # Losing the connection must not cut it off.
     trap '' HUP PIPE
@@ -228,7 +299,7 @@ main() {
         wanted=$(setting VIZTUBE_IMAGE_BEFORE)
         [ -n "$wanted" ] || {
             echo "No image before is known: name one, like deploy/release.sh IMAGE@DIGEST." >&2
-            exit 1
+            exit 2
         }
     fi
     case $wanted in -*)
@@ -243,23 +314,25 @@ main() {
     say "Release of $wanted"
     # Compose prefers it to .env.
     export VIZTUBE_IMAGE=$wanted
-    step "Get the image" docker pull --quiet "$wanted"
-    step "Find the running version" settle
+    step "Get the image" get_image "$1"
+    step "Find the running version" find_running
     has_begun=1
-    step "Back up" back_up
-    step "Stop the worker" docker compose stop viztube-worker
-    [ "$1" = --back ] || step "Migrate" migrate
+    step "Lead nginx to it alone" settle
+    step "Back up" persist back_up
+    step "Stop the worker" stop_workers
+    [ "$1" = --back ] || step "Migrate" persist migrate
     step "Start the new version beside the old" start_new
     step "Wait until it is ready" wait_until_ready
+    step "Try it" try_new
     step "Lead nginx to it" switch_to "$new"
-    step "Try it" smoke_test
+    step "Try it as people come" smoke_test
     before=$old_image
     [ "$before" != "$wanted" ] || before=$(setting VIZTUBE_IMAGE_BEFORE)
     step "Write it into .env" remember "$wanted" "$before"
     is_committed=1
     step "Wait for the requests of the old version" drained
     step "Stop the old version" retire_old
-    step "Start the worker" start_worker "$wanted"
+    step "Start the worker" start_workers "$wanted"
     step "Remove old images" prune
     say "$wanted serves."
 }

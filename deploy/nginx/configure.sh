@@ -56,17 +56,17 @@ cloudflare_conf() {
 }
 
 # Print the upstream for host:port. A name is looked up again and again: its container may be made
-# anew, with another address.
+# anew, with another address. nginx begins with no address at all, and until it has heard one it takes
+# the address in use before.
 upstream_conf() {
     case ${1%:*} in
         *[!0-9.]*)
-            resolver=$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)
-            echo "resolver $resolver valid=2s ipv6=off;"
-            server="$1 resolve"
+            echo "resolver ${RESOLVER:-$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)} valid=2s ipv6=off;"
+            before=$(sed -nE 's/.* server ([0-9.]+:[0-9]+) .*/server \1 max_fails=0 backup;/p' "$RUN/upstream.conf" 2>/dev/null || true)
+            echo "upstream api { zone api 64k; server $1 resolve max_fails=0; $before }"
             ;;
-        *) server=$1 ;;
+        *) echo "upstream api { zone api 64k; server $1 max_fails=0; }" ;;
     esac
-    echo "upstream api { zone api 64k; server $server max_fails=0; }"
 }
 
 # Write the configuration in use, all but the upstream when there is one already.

@@ -10,6 +10,7 @@
 #   CERTIFICATES   folder with live/viztube/ of certbot, or bootstrap/ (/etc/letsencrypt)
 #   ACME           folder in which certbot answers challenges (/var/www/acme)
 #   RANGES         file with Cloudflare's networks, one a line; refresh-cloudflare.sh renews it
+#   RESOLVER       server that knows the name of the application (the first of /etc/resolv.conf)
 #   HTTP_PORT, HTTPS_PORT, HEALTH_PORT   where to listen (8080, 8443, 8081)
 #   NGINX_PROGRAM  the program (nginx)
 set -eu

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Leads new requests to another api, and nothing to the one before; what runs may finish.
+# Leads new requests to another api, and nothing to the one before; what runs may finish. Takes up the
+# configuration beside this script as well, so that a release brings it.
 #   switch.sh HOST:PORT
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -7,8 +8,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/configure.sh"
 
 to=${1:?"say where to: switch.sh HOST:PORT"}
+configure
+upstream_conf "$to" >"$RUN/upstream.conf.new"
 cp "$RUN/upstream.conf" "$RUN/upstream.conf.before"
-upstream_conf "$to" >"$RUN/upstream.conf"
+mv "$RUN/upstream.conf.new" "$RUN/upstream.conf"
 if ! reload; then
     mv "$RUN/upstream.conf.before" "$RUN/upstream.conf"
     echo "nginx refuses $to and goes on as before." >&2

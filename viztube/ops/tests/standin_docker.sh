@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Stands in for docker in test_release_steps.py: containers of the api are files, in the order in
-# which they were made, that hold the name of their image. What fails is named by FAIL; every call is
+# which they were made, that hold the name of their image; so are the services that run jobs. What fails is named by FAIL; every call is
 # written into $PLACE/calls.
 set -u
 cd "$PLACE" || exit
-echo "$*" >>calls
+all="$*"
+echo "$all" >>calls
 newest() { find api -type f -printf '%f\n' | sort -n | tail -1; }
 serves_new() { [ "$(cat upstream)" = "10.0.0.2:8000" ]; }
 
 case "$*" in
-    "pull "*) [ "$FAIL" != pull ] ;;
+    "pull "*) [ "$FAIL" != pull ] && echo "${!#}" >>images ;;
+    "image inspect "*) grep -qxF "${!#}" images ;;
     "compose ps --all --quiet viztube-api") find api -type f -printf '%f\n' | sort -n ;;
     "compose ps --quiet backup") echo b ;;
     "inspect --format {{.Config.Image}} "*) cat "api/${!#}" ;;
@@ -18,19 +20,20 @@ case "$*" in
         ;;
     "inspect --format {{.NetworkSettings"*) echo "10.0.0.${!#}" ;;
     "compose up"*"--scale viztube-api="*)
-        all="$*"
         count=${all##*viztube-api=}
         while [ "$(find api -type f | wc -l)" -lt "${count%% *}" ]; do
             echo "$VIZTUBE_IMAGE" >"api/$(($(newest) + 1))"
         done
         ;;
-    "compose up"*" viztube-worker") echo "$VIZTUBE_IMAGE" >worker ;;
-    "compose stop viztube-worker") rm -f worker ;;
-    *"/viztube/nginx/switch.sh "*) echo "${!#}" >upstream ;;
-    *" nginx curl "*) ! { [ "$FAIL" = smoke ] && serves_new; } ;;
+    "compose config --services") ls services ;;
+    "compose up"*"--no-build viztube-"*) for one in ${all#*--no-build }; do echo "$VIZTUBE_IMAGE" >"services/$one"; done ;;
+    "compose stop viztube-"*) for one in ${all#*stop }; do : >"services/$one"; done ;;
+    *"/viztube/nginx/switch.sh "*) [ "$FAIL" = stuck ] || echo "${!#}" >upstream ;;
+    *" nginx curl "*"http://10.0.0."*) [ "$FAIL" != try ] ;;
+    *" nginx curl "*) ! { [ "$FAIL" = smoke ] && serves_new; } && cat upstream ;;
     "compose exec -T backup "*) [ "$FAIL" != backup ] ;;
     "compose run "*" migrate") [ "$FAIL" != migrate ] ;;
-    "rm "*) rm "api/$2" ;;
+    "rm "*) [ "$FAIL" != rm ] && rm "api/$2" ;;
     *"drained.sh "* | "stop "* | "logs "* | "image "*) ;;
     *)
         echo "The stand-in does not know: docker $*" >&2

@@ -3,6 +3,7 @@
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,8 @@ import psycopg
 import pytest
 
 from viztube.ops.tests.machines import running_cluster
+from viztube.ops.tests.processes import linux_only
+from viztube.ops.tests.stack import nginx_environ, running_nginx
 from viztube.ops.tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -17,10 +20,18 @@ pytestmark = pytest.mark.slow
 REQUESTS = 20
 
 
-def test_sigterm_during_twenty_slow_requests_loses_none(tmp_path: Path) -> None:
-    with running_cluster(tmp_path, ["main"], workers=0) as cluster:
+@pytest.mark.parametrize(
+    "behind_nginx", [False, pytest.param(True, marks=linux_only)], ids=["direct", "nginx"]
+)
+def test_sigterm_during_twenty_slow_requests_loses_none(tmp_path: Path, behind_nginx: bool) -> None:
+    with running_cluster(tmp_path, ["main"], workers=0) as cluster, ExitStack() as running:
         (machine,) = cluster.machines
         assert machine.web is not None
+        api = machine.api
+        if behind_nginx:
+            told = nginx_environ(tmp_path, machine.environ, api.split("/")[2])
+            running.enter_context(running_nginx(tmp_path, told))
+            api = f"http://127.0.0.1:{told['HTTP_PORT']}/api/v2"
         address = machine.environ["DATABASE_URL"]
 
         def waiting() -> int:
@@ -32,9 +43,7 @@ def test_sigterm_during_twenty_slow_requests_loses_none(tmp_path: Path) -> None:
         with psycopg.connect(address) as blocker, ThreadPoolExecutor(REQUESTS) as pool:
             blocker.execute("LOCK TABLE videos_video IN ACCESS EXCLUSIVE MODE")
             # More than there are threads: the others are accepted, and wait for one.
-            answers = [
-                pool.submit(httpx.get, f"{machine.api}/videos", timeout=60) for _ in range(REQUESTS)
-            ]
+            answers = [pool.submit(httpx.get, f"{api}/videos", timeout=60) for _ in range(REQUESTS)]
             assert eventually(lambda: waiting() == 8)
             time.sleep(0.5)
 

@@ -22,7 +22,9 @@ def host(tmp_path: Path) -> Path:
     (tmp_path / "api").mkdir()
     (tmp_path / "api/1").write_text(f"{OLD}\n")
     (tmp_path / "upstream").write_text("viztube-api:8000\n")
-    (tmp_path / "worker").write_text(f"{OLD}\n")
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/viztube-worker").write_text(f"{OLD}\n")
+    (tmp_path / "images").write_text("")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/docker").symlink_to(PROJECT / "viztube/ops/tests/standin_docker.sh")
     # What waits, waits no longer.
@@ -47,12 +49,8 @@ def release(host: Path, *arguments: str, fail: str = "") -> subprocess.Completed
 def state(host: Path) -> tuple[list[str], str, str]:
     """Return the images of the apis, where nginx leads, and the image of the worker."""
     apis = [path.read_text().strip() for path in sorted((host / "api").iterdir())]
-    worker = host / "worker"
-    return (
-        apis,
-        (host / "upstream").read_text().strip(),
-        worker.read_text().strip() if worker.exists() else "",
-    )
+    upstream, worker = host / "upstream", host / "services/viztube-worker"
+    return apis, upstream.read_text().strip(), worker.read_text().strip()
 
 
 def order(host: Path, *parts: str) -> list[int]:
@@ -67,16 +65,22 @@ def test_the_old_version_is_replaced_step_by_step(host: Path) -> None:
     assert state(host) == ([NEW], "viztube-api:8000", NEW)
     steps = order(
         host,
-        *("pull", "manage.py backup", "stop viztube-worker", " migrate", "--scale viztube-api=2"),
-        *("switch.sh 10.0.0.2:8000", "nginx curl", "drained.sh", "rm 1", "viztube-worker"),
+        *("pull", "switch.sh 10.0.0.1:8000", "manage.py backup", "stop viztube-worker", " migrate"),
+        *(
+            "--scale viztube-api=2",
+            "curl -fsS --max-time 20 -o /dev/null -H",
+            "http://10.0.0.2:8000/",
+        ),
+        *("switch.sh 10.0.0.2:8000", "http://127.0.0.1:8081/", "drained.sh", "rm 1"),
+        *("switch.sh viztube-api:8000", "--no-build viztube-worker"),
     )
-    assert steps[:-1] == sorted(steps[:-1])
+    assert steps == sorted(steps)
     assert (host / ".env").read_text() == (
         f"PUBLIC_URL=https://viztube.test\nVIZTUBE_IMAGE={NEW}\nVIZTUBE_IMAGE_BEFORE={OLD}\n"
     )
 
 
-@pytest.mark.parametrize("fail", ["pull", "backup", "migrate", "start", "smoke"])
+@pytest.mark.parametrize("fail", ["pull", "backup", "migrate", "start", "try", "stuck", "smoke"])
 def test_what_fails_leaves_the_old_version_serving(host: Path, fail: str) -> None:
     before = (host / ".env").read_text()
 
@@ -85,7 +89,7 @@ def test_what_fails_leaves_the_old_version_serving(host: Path, fail: str) -> Non
     assert ran.returncode == 1
     apis, upstream, worker = state(host)
     assert apis == [OLD]
-    assert upstream in {"viztube-api:8000", "10.0.0.1:8000"}
+    assert upstream == "viztube-api:8000"
     assert worker == OLD
     assert (host / ".env").read_text() == before
     assert OLD in ran.stdout or fail == "pull"
@@ -93,12 +97,41 @@ def test_what_fails_leaves_the_old_version_serving(host: Path, fail: str) -> Non
 
 def test_a_release_that_was_cut_off_is_taken_up(host: Path) -> None:
     (host / "api/2").write_text(f"{NEW}\n")
-    (host / "worker").unlink()
+    (host / "services/viztube-worker").write_text("")
 
     ran = release(host, NEW)
 
     assert ran.returncode == 0, ran.stdout
     assert state(host) == ([NEW], "viztube-api:8000", NEW)
+
+
+def test_the_first_release_needs_no_version_before(host: Path) -> None:
+    (host / "api/1").unlink()
+    (host / ".env").write_text("PUBLIC_URL=https://viztube.test\n")
+
+    ran = release(host, NEW)
+
+    assert ran.returncode == 0, ran.stdout
+    assert state(host) == ([NEW], "viztube-api:8000", NEW)
+
+
+def test_everything_that_runs_jobs_gets_the_new_version(host: Path) -> None:
+    transcoder = host / "services/viztube-transcoder"
+    transcoder.write_text(f"{OLD}\n")
+
+    assert release(host, NEW).returncode == 0
+    assert transcoder.read_text() == f"{NEW}\n"
+    steps = order(host, "stop viztube-transcoder viztube-worker", " migrate")
+    assert steps == sorted(steps)
+
+
+def test_an_image_that_is_here_is_not_fetched_to_go_back(host: Path) -> None:
+    release(host, NEW)
+    with (host / "images").open("a") as images:
+        images.write(f"{OLD}\n")
+
+    assert release(host, "--back", fail="pull").returncode == 0
+    assert state(host) == ([OLD], "viztube-api:8000", OLD)
 
 
 def test_going_back_takes_the_image_before_and_leaves_the_database(host: Path) -> None:
@@ -113,13 +146,25 @@ def test_going_back_takes_the_image_before_and_leaves_the_database(host: Path) -
     assert " migrate" not in (host / "calls").read_text()
 
 
+def test_what_fails_after_the_old_version_is_gone_leaves_the_new_one_serving(host: Path) -> None:
+    ran = release(host, NEW, fail="rm")
+
+    assert ran.returncode == 3
+    assert "The new version serves" in ran.stdout
+    assert (host / "upstream").read_text() == "10.0.0.2:8000\n"
+    assert f"VIZTUBE_IMAGE={NEW}\n" in (host / ".env").read_text()
+    again = release(host, NEW)
+    assert again.returncode == 0, again.stdout
+    assert state(host) == ([NEW], "viztube-api:8000", NEW)
+
+
 def test_two_at_once_are_refused(host: Path) -> None:
     (host / ".release").mkdir()
     with (host / ".release/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ran = release(host, NEW)
 
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "Another release is running" in ran.stderr
     assert not (host / "calls").exists()
 

@@ -27,7 +27,8 @@ done
 shift
 sed "s|/srv/viztube|$NOTES/host|" | bash -c "$*"
 """
-GIT = '#!/bin/sh\necho git "$@" >> "$NOTES/done"\n'
+GIT = '#!/bin/sh\n[ "$1" = rev-parse ] && echo before\necho git "$@" >> "$NOTES/done"\n'
+DOCKER = '#!/bin/sh\necho docker "$@" >> "$NOTES/done"\n'
 RELEASE = '#!/bin/sh\necho release "$@" >> "$NOTES/done"\nexit "${RELEASE_STATUS:-0}"\n'
 
 
@@ -72,7 +73,9 @@ class Host:
 
     def __init__(self, folder: Path) -> None:
         self.notes = folder
-        for name, text in (("bin/ssh", SSH), ("bin/git", GIT), ("host/deploy/release.sh", RELEASE)):
+        programs = {"ssh": SSH, "git": GIT, "docker": DOCKER}
+        scripts = {f"bin/{name}": text for name, text in programs.items()}
+        for name, text in (scripts | {"host/deploy/release.sh": RELEASE}).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -116,6 +119,7 @@ def test_the_release_takes_the_commit_and_the_very_image_to_the_host(host: Host)
 
     assert ran.returncode == 0, ran.stderr
     assert host.read("done").splitlines() == [
+        "git rev-parse HEAD",
         f"git fetch --quiet --depth 1 origin {COMMIT}",
         f"git checkout --quiet --detach {COMMIT}",
         f"release viztube/viztube@{DIGEST}",
@@ -139,6 +143,17 @@ def test_a_release_that_fails_fails_the_job_and_leaves_no_key(host: Host) -> Non
 
     assert ran.returncode == 3
     assert list((host.notes / "tmp").iterdir()) == []
+    assert host.read("done").splitlines()[-1] == f"release viztube/viztube@{DIGEST}"
+
+
+def test_a_release_that_goes_back_takes_its_files_back(host: Host) -> None:
+    ran = host.release(RELEASE_STATUS="1")
+
+    assert ran.returncode == 1
+    assert host.read("done").splitlines()[-2:] == [
+        "git checkout --quiet --detach before",
+        "docker compose exec -T nginx /viztube/nginx/switch.sh viztube-api:8000",
+    ]
 
 
 @pytest.mark.parametrize(
