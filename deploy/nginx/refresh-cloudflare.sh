@@ -40,12 +40,10 @@ if networks | sed -E '/^#/d; /^[[:space:]]*$/d' | cmp -s - "$new/ranges"; then
     echo "Cloudflare's networks are the ones in use."
     exit 0
 fi
-cp -R "$RUN/." "$new/conf"
-cloudflare_conf <"$new/ranges" >"$new/conf/cloudflare.conf"
-"$NGINX_PROGRAM" -t -q -p "$new/conf" -c "$new/conf/nginx.conf" || give_up "nginx refuses them."
 
-cp "$new/ranges" "$RANGES.new"
-mv "$RANGES.new" "$RANGES"
-configure
-reload
-echo "Cloudflare's networks are renewed: $(wc -l <"$RANGES") in use."
+in_use=$RANGES
+RANGES=$new/ranges
+take_up "" || give_up "nginx refuses them."
+cp "$RANGES" "$in_use.new"
+mv "$in_use.new" "$in_use"
+echo "Cloudflare's networks are renewed: $(wc -l <"$in_use") in use."

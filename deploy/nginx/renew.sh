@@ -14,8 +14,10 @@ nginx=$PPID
 known=$(fingerprint)
 minutes=0
 while sleep 60 && kill -0 "$nginx" 2>/dev/null; do
-    if [ "$(fingerprint)" != "$known" ]; then
-        configure && reload && known=$(fingerprint) && echo "nginx uses the new certificate." >&2
+    new=$(fingerprint)
+    if [ "$new" != "$known" ]; then
+        take_up "" && known=$new &&
+            echo "nginx uses the new certificate." >&2
     fi
     minutes=$((minutes + 1))
     if [ $((minutes % 1440)) -eq 5 ]; then

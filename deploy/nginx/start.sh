@@ -18,7 +18,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/nginx/configure.sh
 . "$here/configure.sh"
 
-configure
+mkdir -p "$RUN" "$SPOOL"
+configure "$RUN"
+# What a release has led to stays.
+if [ ! -e "$RUN/upstream.conf" ]; then
+    upstream_conf "$API" >"$RUN/upstream.conf.new"
+    mv "$RUN/upstream.conf.new" "$RUN/upstream.conf"
+fi
 if ! "$NGINX_PROGRAM" -t -q -p "$RUN" -c "$RUN/nginx.conf"; then
     echo "nginx refuses its configuration in $RUN; what it said above should tell why." >&2
     exit 1

@@ -8,12 +8,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/configure.sh"
 
 to=${1:?"say where to: switch.sh HOST:PORT"}
-configure
-upstream_conf "$to" >"$RUN/upstream.conf.new"
-cp "$RUN/upstream.conf" "$RUN/upstream.conf.before"
-mv "$RUN/upstream.conf.new" "$RUN/upstream.conf"
-if ! reload; then
-    mv "$RUN/upstream.conf.before" "$RUN/upstream.conf"
-    echo "nginx refuses $to and goes on as before." >&2
+draining=$(workers)
+if ! take_up "$to"; then
+    echo "nginx does not take $to and goes on as before." >&2
     exit 1
 fi
+# drained.sh waits for these.
+echo "$draining" >"$RUN/draining"

@@ -16,9 +16,11 @@ from viztube.ops.tests.backing_up import (
     own_database_on,
     put,
 )
+from viztube.ops.tests.edge import Application, plainly, running_application, running_edge
 from viztube.ops.tests.files import temporary_data_dir
 from viztube.ops.tests.measuring import unmeasured
 from viztube.ops.tests.site import Environ, site_environ
+from viztube.ops.tests.stack import Stack
 
 if TYPE_CHECKING:
     from viztube.ops.tests.stage import Stage
@@ -80,3 +82,23 @@ def made(own_database: OwnDatabase, media_root: Path, tmp_path: Path) -> Made:
     put(media_root, VIDEO)
     put(media_root, POSTER, b"poster")
     return back_up(tmp_path / "backups")
+
+
+@pytest.fixture(scope="module")
+def _application() -> Iterator[Application]:
+    with running_application() as application:
+        yield application
+
+
+@pytest.fixture(scope="module")
+def edge(_application: Application) -> Iterator[Stack]:
+    """Return nginx as it ships, in front of the application that stands in."""
+    with running_edge(_application.address) as stack:
+        yield stack
+
+
+@pytest.fixture
+def application(_application: Application) -> Application:
+    """Return the application behind ``edge``, which answers plainly until told otherwise."""
+    _application.answer = plainly
+    return _application

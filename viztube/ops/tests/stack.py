@@ -6,8 +6,11 @@ strangers.
 """
 
 import json
+import platform
+import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from viztube.ops.dev.services import ffmpeg_addresses
 from viztube.ops.embedded import Postgres, Valkey, process
@@ -32,6 +36,11 @@ RANGES = (
     f"# Stand-ins for Cloudflare's networks.\n{CLOUDFLARE}/32\n198.51.100.0/24\n2001:db8::/32\n"
 )
 NGINX = PROJECT / "deploy" / "nginx"
+
+needs_nginx = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64",
+    reason="nginx comes as a wheel for Linux on x86-64 alone",
+)
 
 # Static files are collected into a folder of the test's own.
 SETTINGS = "from viztube.settings import *\n\nSTATIC_ROOT = {!r}\n"
@@ -70,13 +79,18 @@ class Stack:
         """Return the folder of the media files."""
         return Path(self.environ["MEDIA"])
 
+    @property
+    def authority(self) -> Path:
+        """Return the certificate that those made by the stack are trusted by."""
+        return self.folder / "certificates" / "bootstrap" / "fullchain.pem"
+
     def client(
         self, visitor: str = "203.0.113.1", *, scheme: str = "https", address: str = CLOUDFLARE
     ) -> httpx.Client:
         """Return a client whose requests come from an address, for a visitor it names."""
         port = int(self.environ["HTTPS_PORT" if scheme == "https" else "HTTP_PORT"])
-        authority = self.folder / "certificates" / "bootstrap" / "fullchain.pem"
-        transport = Loopback(port, address, ssl.create_default_context(cafile=str(authority)))
+        context = ssl.create_default_context(cafile=str(self.authority))
+        transport = Loopback(port, address, context)
         client = httpx.Client(
             transport=transport,
             base_url=f"{scheme}://{HOST}",
@@ -143,6 +157,16 @@ def make_certificate(folder: Path) -> None:
     )
 
 
+def port_of_all() -> int:
+    """Return a TCP port that nothing uses at this moment, at any address of this machine.
+
+    Connections from ``CLOUDFLARE`` that ended a minute ago count too: nginx could not listen.
+    """
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
 def nginx_environ(folder: Path, environ: Environ, api: str) -> Environ:
     """Write what nginx finds when it starts; return what tells it where."""
     make_certificate(folder / "certificates" / "bootstrap")
@@ -158,8 +182,8 @@ def nginx_environ(folder: Path, environ: Environ, api: str) -> Environ:
         "CERTIFICATES": str(folder / "certificates"),
         "ACME": str(folder / "acme"),
         "RANGES": str(folder / "ranges.txt"),
-        "HTTP_PORT": str(free_port()),
-        "HTTPS_PORT": str(free_port()),
+        "HTTP_PORT": str(port_of_all()),
+        "HTTPS_PORT": str(port_of_all()),
         "HEALTH_PORT": str(free_port()),
         "NGINX_PROGRAM": str(nginx_program()),
     }

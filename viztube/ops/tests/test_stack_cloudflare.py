@@ -7,20 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from viztube.ops.tests.files import temporary_data_dir
-from viztube.ops.tests.machines import Machine
-from viztube.ops.tests.processes import linux_only
-from viztube.ops.tests.stack import (
-    CLOUDFLARE,
-    RANGES,
-    Stack,
-    nginx_environ,
-    production_environ,
-    running_nginx,
-)
-from viztube.ops.tests.waiting import eventually
+from viztube.ops.tests.edge import running_edge
+from viztube.ops.tests.stack import CLOUDFLARE, RANGES, Stack, needs_nginx
 
-pytestmark = [pytest.mark.slow, linux_only]
+pytestmark = [pytest.mark.slow, needs_nginx]
 
 ADDED = "127.0.0.3"
 V4 = f"{CLOUDFLARE}/32\n{ADDED}/32\n198.51.100.0/24\n192.0.2.0/24\n203.0.113.0/24"
@@ -58,14 +48,8 @@ def lists() -> Iterator[str]:
 @pytest.fixture
 def stack() -> Iterator[Stack]:
     """Return nginx alone; no application answers behind it."""
-    with temporary_data_dir() as folder:
-        folder.chmod(0o711)
-        environ = production_environ(folder, 1)
-        told = nginx_environ(folder, environ, "127.0.0.1:1")
-        with running_nginx(folder, told) as nginx:
-            stack = Stack(Machine(environ, folder, ""), folder, told, nginx)
-            with stack.clients:
-                yield stack
+    with running_edge("127.0.0.1:1") as stack:
+        yield stack
 
 
 def status(stack: Stack) -> int:
@@ -81,7 +65,7 @@ def test_good_lists_are_used_at_once(stack: Stack, lists: str) -> None:
     done = stack.script(f"CLOUDFLARE_IPS={lists} ./refresh-cloudflare.sh")
 
     assert done.returncode == 0, done.stderr
-    assert eventually(lambda: status(stack) == 404)
+    assert status(stack) == 404
 
 
 @pytest.mark.parametrize(
