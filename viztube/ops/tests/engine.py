@@ -64,14 +64,13 @@ class Container:
 class Engine:
     """Runs containers for the checkout in ``host``, behind an nginx that is there already.
 
-    ``ran`` has every call; ``before`` is told of each, before it is obeyed.
+    ``before`` is told of each call before it is obeyed.
     """
 
     host: Path
     environ: Environ
     nginx: Environ
     containers: list[Container] = field(default_factory=list)
-    ran: list[str] = field(default_factory=list)
     before: Callable[[str], None] = lambda call: None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -123,7 +122,6 @@ class Engine:
         image = image or self._setting("VIZTUBE_IMAGE")
         call = " ".join(arguments)
         self.before(call)
-        self.ran.append(call)
         match arguments:
             case ["pull", "--quiet", name] | ["image", "inspect", _, _, name]:
                 return (0, f"{name}\n") if self._folder(name).is_dir() else (1, "no such image\n")
