@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -73,6 +74,8 @@ class Engine:
     containers: list[Container] = field(default_factory=list)
     before: Callable[[str], None] = lambda call: None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    # A child ends with the thread that started it (prctl(2), PR_SET_PDEATHSIG), so one starts all.
+    starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def image(self, name: str, change: Callable[[Path], object] = lambda code: None) -> str:
         """Make an image of the code here, which ``change`` may edit; return its reference."""
@@ -116,6 +119,7 @@ class Engine:
         """End all containers at once."""
         for container in self.containers:
             process.kill(container.child)
+        self.starter.shutdown()
 
     def obey(self, arguments: list[str], image: str) -> tuple[int, str]:
         """Do what ``docker`` is asked for; return its exit status and output."""
@@ -207,7 +211,10 @@ class Engine:
             command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
             command += ["--bind", f"{address}:{PORT}", "viztube.wsgi:application"]
         with self._log(address).open("ab") as log:
-            return process.start(command, env=self.environ, cwd=self._folder(image), output=log)
+            started = self.starter.submit(
+                process.start, command, env=self.environ, cwd=self._folder(image), output=log
+            )
+            return started.result()
 
     def _stop(self, container: Container) -> None:
         container.is_stopped = True
