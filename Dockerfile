@@ -49,7 +49,7 @@ RUN python -m compileall -q /app /venv \
 
 USER 10001:10001
 EXPOSE 8000
-# Above the 2 s after which /readyz gives up on the database.
+# Above the 1.5 s after which /readyz gives up on the database.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=40s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/readyz')"]
 CMD ["gunicorn", "--config", "deploy/gunicorn.conf.py", "--bind", "0.0.0.0:8000", "viztube.wsgi:application"]

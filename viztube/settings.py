@@ -325,7 +325,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # What `manage.py doctor` looks at besides.
-TLS_CERTIFICATE = env.optional_path("TLS_CERTIFICATE")
+TLS_SERVER = env.origin("TLS_SERVER", PUBLIC_URL)
 BACKUP_DIR = env.optional_path("BACKUP_DIR")
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -31,8 +31,9 @@ def remove_from_cloud(kind: str, public_id: str) -> None:
     backend.remove(Kind(kind), public_id)
 
 
-@app.periodic(cron="17 * * * *")
-@app.task(queue=DISK_QUEUE, queueing_lock="prune_incoming")
+# On each machine, for its own disk.
+@app.periodic(cron="17 * * * *", periodic_id=DISK_QUEUE)
+@app.task(queue=DISK_QUEUE, queueing_lock=f"prune_incoming {DISK_QUEUE}")
 def prune_incoming(timestamp: int) -> None:
     """Delete what killed processes left in ``incoming/`` and ``trash/``."""
     sweep()

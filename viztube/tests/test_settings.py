@@ -37,7 +37,7 @@ UNSET = dict.fromkeys(
         "POSTGRES_BIN",
         "MACHINE_NAME",
         "SENTRY_DSN",
-        "TLS_CERTIFICATE",
+        "TLS_SERVER",
         "BACKUP_DIR",
     ),
     "",

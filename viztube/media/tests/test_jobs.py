@@ -174,7 +174,7 @@ def test_sweeping_is_scheduled_every_hour_and_never_twice_at_once() -> None:
     periodic = {task.task.name: task.cron for task in app.periodic_registry.periodic_tasks.values()}
 
     assert periodic["viztube.media.tasks.prune_incoming"] == "17 * * * *"
-    assert tasks.prune_incoming.queueing_lock == "prune_incoming"
+    assert tasks.prune_incoming.queueing_lock == f"prune_incoming {DISK_QUEUE}"
     assert tasks.prune_incoming.queue == DISK_QUEUE
 
 

@@ -16,6 +16,7 @@ PARTIAL = ".partial-"
 LOCK = ".lock"
 STAMP = "%Y%m%dT%H%M%SZ"
 _COMPLETE = re.compile(r"\d{8}T\d{6}Z")
+_DAY = len("20261125")
 
 
 def stamp() -> str:
@@ -85,13 +86,19 @@ def drafting(folder: Path) -> Iterator[Path]:
 
 
 def remove_older(new: Path, keep: int) -> list[str]:
-    """Remove all backups beside a new one but the newest ``keep``, with the new one in any case.
+    """Remove backups but the newest ``keep``, and the last one of each of the newest ``keep`` days.
 
-    Returns their names; raises OSError.
+    So the days before stay, however many are made in one. ``new`` counts as the newest in any case.
+    Returns the names of what was removed; raises OSError.
     """
     others = [path for path in complete_backups(new.parent) if path != new]
+    # Of a day the last one wins.
+    days = {path.name[:_DAY]: path for path in others if path.name[:_DAY] != new.name[:_DAY]}
+    kept = {path for paths in (others, [*days.values()]) for path in paths[::-1][: keep - 1]}
     removed = []
-    for path in others[: max(0, len(others) - keep + 1)]:
+    for path in others:
+        if path in kept:
+            continue
         # Under another name first: one half removed must not look complete.
         doomed = path.rename(path.with_name(f"{PARTIAL}{path.name}"))
         shutil.rmtree(doomed)

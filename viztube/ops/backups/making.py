@@ -57,7 +57,7 @@ class Made:
 
 
 def make_backup(*, to: Path, keep: int | None, advance: Advance) -> Made:
-    """Make a backup in a folder of backups, then remove all but the newest ``keep``.
+    """Make a backup in a folder of backups, then remove those that ``keep`` does not ask for.
 
     Raises BackupError; then there is no new backup, or too many old ones.
     """
@@ -136,7 +136,8 @@ def _known(to: Path) -> Mapping[Identity, Known]:
     except (IndexError, BackupError):
         return {}
     return {
-        file.identity: Known(newest / MEDIA / path, file.sha256) for path, file in files.items()
+        file.identity: Known(f"{newest}/{MEDIA}/{path}", file.sha256)
+        for path, file in files.items()
     }
 
 

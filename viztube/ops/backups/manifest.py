@@ -50,7 +50,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest into the folder of a backup; raises OSError."""
     descriptor = os.open(folder / MANIFEST, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(manifest), file, indent=1)
+        # Piece by piece: there may be very many files.
+        json.dump(vars(manifest), file, indent=1, default=asdict)
         file.flush()
         os.fsync(descriptor)
 

@@ -40,12 +40,12 @@ class MediaFile:
 class Known:
     """A file that the backup before has already."""
 
-    path: Path
+    path: str
     sha256: str
 
 
-def files_below(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the path below ``root`` and the facts of each file; what vanishes is left out."""
+def files_below(root: Path) -> Iterator[tuple[str, Identity]]:
+    """Yield the path below ``root`` and the identity of each file; what vanishes is left out."""
     for area in AREAS:
         # Folders that vanish while they are walked through are left out by os.walk itself.
         for folder, _, names in os.walk(root / area):
@@ -55,7 +55,8 @@ def files_below(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                     status = path.lstat()
                 except FileNotFoundError:
                     continue
-                yield path.relative_to(root).as_posix(), status
+                identity = status.st_ino, status.st_size, status.st_mtime_ns
+                yield path.relative_to(root).as_posix(), identity
 
 
 def sha256_of(path: Path) -> str:
@@ -106,23 +107,23 @@ class MediaCopy:
         """Return how much room the files need that cannot be linked."""
         links: bool | None = None
         size = 0
-        for path, status in files_below(self._source):
+        for path, identity in files_below(self._source):
             if links is None:
                 links = can_link(self._source / path, self._target)
-            if not links and _identity(status) not in self._known:
-                size += status.st_size
+            if not links and identity not in self._known:
+                size += identity[1]
         return size
 
     def take(self) -> None:
         """Link or copy every file that was not taken yet; raises OSError."""
         # Listed first: what goes while the others are taken is to be counted.
-        for path, status in list(files_below(self._source)):
+        for path, identity in list(files_below(self._source)):
             if path not in self._files:
                 self._advance("Files", 0)
                 try:
-                    self._take(path, status)
+                    self._take(path, identity)
                 except FileNotFoundError:
-                    self._missed.add(_identity(status))
+                    self._missed.add(identity)
                 self._advance("Files", 1)
 
     def drop_gone(self) -> None:
@@ -148,10 +149,11 @@ class MediaCopy:
                 self._advance("Checksums", 1)
         return self._files
 
-    def _take(self, path: str, status: os.stat_result) -> None:
+    def _take(self, path: str, identity: Identity) -> None:
         source, target = self._source / path, self._target / path
         _make_private(target.parent, self._target)
-        known = self._known.get(_identity(status))
+        inode, size, modified = identity
+        known = self._known.get(identity)
         # What was read when the file was new: to read it again would bless what went bad since.
         sha256 = known.sha256 if known else ""
         if _link(source, target) or (known and _link(known.path, target)):
@@ -159,19 +161,15 @@ class MediaCopy:
         else:
             sha256 = copy_file(source, target)
             self.copied += 1
-            self.copied_bytes += status.st_size
-        self._files[path] = MediaFile(status.st_size, sha256, status.st_ino, status.st_mtime_ns)
+            self.copied_bytes += size
+        self._files[path] = MediaFile(size, sha256, inode, modified)
 
     def _forget(self, prefix: str) -> None:
         for path in [path for path in self._files if path.startswith(prefix)]:
             self._missed.add(self._files.pop(path).identity)
 
 
-def _identity(status: os.stat_result) -> Identity:
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _link(source: Path, target: Path) -> bool:
+def _link(source: Path | str, target: Path) -> bool:
     """Give a file another name; tell whether this file system can."""
     try:
         os.link(source, target)

@@ -93,7 +93,7 @@ def restore(
 
 def _plan(folder: Path, server: Connection, now: str) -> Plan:
     manifest, root = read_manifest(folder), Path(settings.MEDIA_ROOT)
-    there = {path: status.st_size for path, status in files_below(root)}
+    there = {path: size for path, (_, size, _) in files_below(root)}
     missing = [path for path, file in manifest.media.items() if there.get(path) != file.size]
     before = related_name("before", now) if exists(server, database_name()) else None
     if missing and not can_link(folder / MEDIA / missing[0], incoming_folder()):

@@ -1,4 +1,4 @@
-"""The certificate that people's browsers see: how long it is good, and whether it is a real one."""
+"""The certificate that is served: how long it is good, and whether it is a real one."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ from viztube.ops.doctor.findings import Finding, failed, first_line, not_checked
 WARN_DAYS = 20
 FAIL_DAYS = 7
 TIMEOUT = 3  # seconds
-RENEW = "Let certbot renew it (`certbot renew`) and reload nginx; look at what certbot logs."
+RENEW = "Let certbot renew it; its log says why it did not. nginx takes it up within a minute."
 
 _UTC_TIME, _CONTEXT_0 = 0x17, 0xA0
 
@@ -30,28 +30,20 @@ class Certificate:
 
 
 def is_good() -> Finding:
-    """Look at the file that TLS_CERTIFICATE names, or ask PUBLIC_URL for its certificate."""
-    if settings.TLS_CERTIFICATE is None and not settings.HTTPS:
-        return not_checked("PUBLIC_URL is not https and TLS_CERTIFICATE is not set.")
+    """Ask TLS_SERVER for the certificate that it has for the host of PUBLIC_URL."""
+    if not settings.HTTPS:
+        return not_checked("PUBLIC_URL is not https.")
+    server = settings.TLS_SERVER
     try:
-        if settings.TLS_CERTIFICATE is not None:
-            source = str(settings.TLS_CERTIFICATE)
-            pem = settings.TLS_CERTIFICATE.read_text("ascii")
-            end = "-----END CERTIFICATE-----"
-            # Of a chain the first is the site's own.
-            der = ssl.PEM_cert_to_DER_cert(pem[: pem.index(end) + len(end)])
-        else:
-            source = settings.PUBLIC_URL
-            der = _shown_by(source)
-        certificate = parse(der)
+        certificate = parse(_shown_by(server, str(urlsplit(settings.PUBLIC_URL).hostname)))
     except OSError as error:
-        return warning(
-            f"The certificate of {source} cannot be read: {first_line(error)}.",
-            "Set TLS_CERTIFICATE to the file that nginx serves, where this command can read it.",
+        return failed(
+            f"{server} shows no certificate: {first_line(error)}.",
+            "Look whether nginx runs; if it cannot be reached from here, let TLS_SERVER name it.",
         )
     except ValueError:
-        return failed(f"{source} is no certificate.", RENEW)
-    return _judged(certificate, source)
+        return failed(f"What {server} shows is no certificate.", RENEW)
+    return _judged(certificate, server)
 
 
 def distrustful() -> ssl.SSLContext:
@@ -85,7 +77,7 @@ def _judged(certificate: Certificate, source: str) -> Finding:
     if certificate.is_self_signed:
         return failed(
             f"The certificate of {source} is self-signed: browsers refuse it.",
-            "Let certbot get one, and reload nginx.",
+            "Let certbot get one; its log says why it did not.",
         )
     if now < certificate.begins:
         return failed(f"The certificate of {source} is not valid yet.", "Check this clock.")
@@ -97,12 +89,11 @@ def _judged(certificate: Certificate, source: str) -> Finding:
     return ok(f"{says}.")
 
 
-def _shown_by(address: str) -> bytes:
-    """Return the certificate that a site shows, trusted or not. Raises OSError."""
-    parts = urlsplit(address)
-    host = str(parts.hostname)
+def _shown_by(server: str, host: str) -> bytes:
+    """Return the certificate that a server has for a host, trusted or not. Raises OSError."""
+    parts = urlsplit(server)
     with (
-        socket.create_connection((host, parts.port or 443), timeout=TIMEOUT) as plain,
+        socket.create_connection((parts.hostname, parts.port or 443), timeout=TIMEOUT) as plain,
         distrustful().wrap_socket(plain, server_hostname=host) as secure,
     ):
         return secure.getpeercert(binary_form=True) or b""

@@ -1,12 +1,15 @@
 """The settings, as Django's own checks before a deployment see them."""
 
+from django.conf import settings
 from django.core import checks
 
-from viztube.ops.doctor.findings import Finding, failed, ok, warning
+from viztube.ops.doctor.findings import Finding, failed, not_checked, ok, warning
 
 
 def settings_pass() -> Finding:
-    """Run ``manage.py check --deploy``."""
+    """Run ``manage.py check --deploy``, but where one develops: nobody deploys that."""
+    if settings.DEBUG and not settings.HTTPS:
+        return not_checked("DEBUG is on and PUBLIC_URL is not https: settings for developing.")
     found = [
         message
         for message in checks.run_checks(include_deployment_checks=True)

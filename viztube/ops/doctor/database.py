@@ -1,15 +1,21 @@
 """PostgreSQL: whether it answers, which it is, and whether its tables are those of this version."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
-from viztube.ops.doctor.findings import Finding, failed, first_line, ok
+from viztube.ops.backups.folders import STAMP
+from viztube.ops.backups.scratch import related_name
+from viztube.ops.doctor.findings import Finding, failed, first_line, ok, warning
 
 MAJOR_VERSION = 18
 CONNECT_SECONDS = 3
+# Until then a database that restoring has kept is looked at, or one is still being restored.
+KEPT_FOR = timedelta(days=1)
 
 
 def ask(statement: str) -> Any:
@@ -56,4 +62,28 @@ def is_migrated() -> Finding:
     more = ", ..." if len(plan) > 3 else ""
     return failed(
         f"{len(plan)} migrations are not applied: {names}{more}.", "Run `manage.py migrate`."
+    )
+
+
+def has_no_leftovers() -> Finding:
+    """Look for databases that restoring kept, or left because it was killed, for over a day."""
+    kept = []
+    for kind in ("before", "restore"):
+        stem = related_name(kind, "")
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1"
+        with connection.cursor() as cursor:
+            cursor.execute(query, [stem])
+            names = [name for (name,) in cursor.fetchall()]
+        for name in names:
+            try:
+                made = datetime.strptime(name.removeprefix(stem), STAMP).replace(tzinfo=UTC)
+            except ValueError:
+                continue  # somebody's own
+            if timezone.now() - made > KEPT_FOR:
+                kept.append(f'"{name}"')
+    if not kept:
+        return ok("Restoring has left no database beside this one.")
+    return warning(
+        f"Restoring has left databases beside this one: {', '.join(kept)}.",
+        "They take room: when nobody misses what is in them, DROP DATABASE each.",
     )

@@ -41,6 +41,7 @@ CHECKS = (
     Check("database clock", clock.agrees_with_database, DATABASE),
     Check("clock", clock.agrees_with_outside),
     Check("migrations", database.is_migrated, DATABASE),
+    Check("other databases", database.has_no_leftovers, DATABASE),
     Check(CACHE, cache.answers),
     Check("cache memory", cache.has_room, CACHE),
     Check("disk", disk.has_room),

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from psycopg import sql
 from viztube.ops.backups import folders
 from viztube.ops.backups.postgres import MAINTENANCE, connected
 from viztube.ops.embedded.wheels import postgres_program
+from viztube.ops.tests.site import KEPT, Environ
 
 Made = dict[str, Any]
 
@@ -70,6 +72,20 @@ class OwnDatabase:
             f"postgres://{quote(config['USER'])}:{quote(config['PASSWORD'])}"
             f"@{config['HOST']}:{config['PORT']}/{self.name}"
         )
+
+
+def commands_environ(database: OwnDatabase, media_root: Path, folder: Path) -> Environ:
+    """Return the environment of commands as processes, on a database of a test's own."""
+    kept = {name: text for name, text in os.environ.items() if name in KEPT | {"FFMPEG", "FFPROBE"}}
+    return kept | {
+        "DEBUG": "1",
+        "DATA_DIR": str(folder),
+        "MEDIA_ROOT": str(media_root),
+        "DATABASE_URL": database.address(),
+        # Nothing listens there.
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "POSTGRES_BIN": str(postgres_program("pg_dump").parent),
+    }
 
 
 @contextmanager

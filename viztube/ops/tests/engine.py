@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -64,16 +65,17 @@ class Container:
 class Engine:
     """Runs containers for the checkout in ``host``, behind an nginx that is there already.
 
-    ``ran`` has every call; ``before`` is told of each, before it is obeyed.
+    ``before`` is told of each call before it is obeyed.
     """
 
     host: Path
     environ: Environ
     nginx: Environ
     containers: list[Container] = field(default_factory=list)
-    ran: list[str] = field(default_factory=list)
     before: Callable[[str], None] = lambda call: None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    # A child ends with the thread that started it (prctl(2), PR_SET_PDEATHSIG), so one starts all.
+    starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def image(self, name: str, change: Callable[[Path], object] = lambda code: None) -> str:
         """Make an image of the code here, which ``change`` may edit; return its reference."""
@@ -117,13 +119,13 @@ class Engine:
         """End all containers at once."""
         for container in self.containers:
             process.kill(container.child)
+        self.starter.shutdown()
 
     def obey(self, arguments: list[str], image: str) -> tuple[int, str]:
         """Do what ``docker`` is asked for; return its exit status and output."""
         image = image or self._setting("VIZTUBE_IMAGE")
         call = " ".join(arguments)
         self.before(call)
-        self.ran.append(call)
         match arguments:
             case ["pull", "--quiet", name] | ["image", "inspect", _, _, name]:
                 return (0, f"{name}\n") if self._folder(name).is_dir() else (1, "no such image\n")
@@ -209,7 +211,10 @@ class Engine:
             command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
             command += ["--bind", f"{address}:{PORT}", "viztube.wsgi:application"]
         with self._log(address).open("ab") as log:
-            return process.start(command, env=self.environ, cwd=self._folder(image), output=log)
+            started = self.starter.submit(
+                process.start, command, env=self.environ, cwd=self._folder(image), output=log
+            )
+            return started.result()
 
     def _stop(self, container: Container) -> None:
         container.is_stopped = True

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from django.core.management import call_command
 
-from viztube.ops.backups.folders import complete_backups, reading, writing
+from viztube.ops.backups.folders import complete_backups, reading, remove_older, writing
 from viztube.ops.backups.making import make_backup
 from viztube.ops.tests.backing_up import (
     KEY,
@@ -231,6 +231,20 @@ def test_older_backups_are_removed_after_a_success(filled: OwnDatabase, to: Path
         Path(made["folder"]).name,
     }
     assert back_up(to, keep=1)["removed"] == [Path(made["folder"]).name, "20990101T000000Z"]
+
+
+def test_many_of_one_day_leave_those_of_the_days_before(to: Path) -> None:
+    nights = [f"202601{day:02}T030001Z" for day in range(1, 11)]
+    releases = [f"20260110T{hour}0000Z" for hour in range(10, 20)]
+    for name in nights + releases:
+        (to / name).mkdir(parents=True)
+    removed = remove_older(to / releases[-1], keep=7)
+
+    kept = [path.name for path in complete_backups(to)]
+    # The newest seven, and one of each of the seven days that end with theirs.
+    assert kept == nights[3:9] + releases[3:]
+    assert removed == [name for name in nights + releases if name not in kept]
+    assert remove_older(to / releases[-1], keep=1) == kept[:-1]
 
 
 def test_the_new_backup_always_stays(to: Path) -> None:

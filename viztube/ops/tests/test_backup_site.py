@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 
 from viztube.ops.backups.folders import complete_backups
 from viztube.ops.embedded.wheels import postgres_program
-from viztube.ops.tests.backing_up import OwnDatabase, wrapped_program
-from viztube.ops.tests.processes import is_alive, linux_only
-from viztube.ops.tests.site import KEPT, PROJECT, Environ
+from viztube.ops.tests.backing_up import OwnDatabase, commands_environ, wrapped_program
+from viztube.ops.tests.processes import is_alive, linux_only, memory
+from viztube.ops.tests.site import PROJECT, Environ
+from viztube.ops.tests.test_compose import megabytes
 from viztube.ops.tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -31,21 +33,19 @@ AMOUNTS = {
     "playlist-videos": 40,
     "history": 100,
 }
+MIB = 1024**2
+PRODUCTION = {
+    "PUBLIC_URL": "https://videos.example",
+    "SECRET_KEY": "only-for-this-test-" * 3,
+    "JWT_SIGNING_KEY": "only-for-this-test-too-" * 3,
+    "DATABASE_POOL_SIZE": "0",
+}
 COUNTS = "from videos.models import Video; print(Video.objects.published().count())"
 
 
 @pytest.fixture
 def environ(own_database: OwnDatabase, media_root: Path, tmp_path: Path) -> Environ:
-    kept = {name: text for name, text in os.environ.items() if name in KEPT | {"FFMPEG", "FFPROBE"}}
-    return kept | {
-        "DEBUG": "1",
-        "DATA_DIR": str(tmp_path),
-        "MEDIA_ROOT": str(media_root),
-        "DATABASE_URL": own_database.address(),
-        # Nothing listens there.
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "POSTGRES_BIN": str(postgres_program("pg_dump").parent),
-    }
+    return commands_environ(own_database, media_root, tmp_path)
 
 
 def manage(environ: Environ, *command: str) -> str:
@@ -88,6 +88,25 @@ def test_a_site_that_was_lost_is_back_as_it_was(
     assert made["files"] == again["files"] > 0
     assert manage(environ, "shell", "--no-imports", "--command", COUNTS) == published
     manage(environ, "migrate", "--check")
+
+
+@linux_only
+def test_a_backup_fits_into_its_container(
+    environ: Environ, own_database: OwnDatabase, tmp_path: Path
+) -> None:
+    own_database.fill()
+    command = [sys.executable, "manage.py", "backup", f"--to={tmp_path / 'backups'}"]
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environ | {"DEBUG": "0", **PRODUCTION}, stdout=subprocess.DEVNULL
+    )
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, memory(process.pid, "RssAnon"))
+        time.sleep(0.01)
+
+    assert process.returncode == 0
+    # pg_dump runs beside it, and what both read of their own files takes room, too.
+    assert 30 * MIB < peak < megabytes("backup") * MIB - 16 * MIB
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -87,6 +88,20 @@ def test_who_may_change_tables_is_mounted_only_where_it_is_needed() -> None:
     assert {name for name in SERVICES if "secrets-database" in mounts(name).values()} == {
         "secrets",
         "postgres",
+    }
+
+
+def test_doctor_asks_the_nginx_that_is_run() -> None:
+    asked = urlsplit(SERVICES["viztube-worker"]["environment"]["TLS_SERVER"])
+    published = [port.rsplit(":", 1)[1] for port in SERVICES["nginx"]["ports"]]
+
+    assert asked.scheme == "https"
+    assert asked.hostname == "nginx"
+    assert str(asked.port) in published
+    assert set(SERVICES["viztube-worker"]["networks"]) & set(SERVICES["nginx"]["networks"])
+    # The key of the certificate is in there.
+    assert {name for name in SERVICES if "certificates" in mounts(name).values()} == {
+        *("secrets", "nginx", "certbot"),
     }
 
 

@@ -151,7 +151,7 @@ def test_without_database_and_cache_it_says_so_once(tmp_path: Path) -> None:
     assert "not-to-be-told" not in result.stdout + result.stderr
     checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
     dependent = {check.name: check.needs for check in examination.CHECKS if check.needs}
-    assert len(dependent) == 10
+    assert len(dependent) == 11
     for name, needs in dependent.items():
         assert (checks[name]["status"], checks[name]["says"]) == (
             "not checked",
@@ -163,7 +163,7 @@ def test_without_database_and_cache_it_says_so_once(tmp_path: Path) -> None:
         assert checks[name]["advice"]
     assert checks["disk"]["status"] == checks["incoming"]["status"] == "ok"
     # One line, and no complaint of a pool.
-    assert result.stderr == "CommandError: Failed: configuration, database, cache.\n"
+    assert result.stderr == "CommandError: Failed: database, cache.\n"
 
 
 def test_settings_that_do_not_pass_are_named(settings: Any) -> None:
@@ -180,3 +180,19 @@ def test_settings_that_do_not_pass_are_named(settings: Any) -> None:
     settings.HTTPS = False
     assert configuration.settings_pass().status is Status.FAILED
     assert "viztube.E001" in configuration.settings_pass().says
+
+
+@pytest.mark.parametrize(
+    ("debug", "https", "status"),
+    [
+        (True, False, Status.NOT_CHECKED),
+        (True, True, Status.WARNING),
+        (False, False, Status.FAILED),
+    ],
+)
+def test_settings_for_developing_are_not_judged_and_nothing_else_is_one(
+    settings: Any, debug: bool, https: bool, status: Status
+) -> None:
+    settings.DEBUG, settings.HTTPS = debug, https
+
+    assert configuration.settings_pass().status is status

@@ -1,5 +1,6 @@
 """What doctor says of disk, cache, clocks, Cloudinary, database and backups, each made wrong."""
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import redis
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
+from psycopg import sql
 
 from videos.models import DailyViews, ViewEvent
 from videos.services.views import fold_views
@@ -23,9 +25,11 @@ from videos.tests.factories import VideoFactory
 from viztube.environment import Environment
 from viztube.media import uploads
 from viztube.media.tests.standin import Fault, StandIn
+from viztube.ops.backups import folders
 from viztube.ops.doctor import backup, cache, clock, cloudinary, database, disk, views
 from viztube.ops.doctor.findings import Status
 from viztube.ops.embedded import Valkey
+from viztube.ops.tests.backing_up import OwnDatabase, server_does
 
 
 def test_a_disk_with_room(media_root: Path) -> None:
@@ -181,6 +185,27 @@ def test_a_migration_that_is_not_applied() -> None:
     assert finding.status is Status.FAILED
     assert f"social.{last.name}" in finding.says
     assert finding.advice == "Run `manage.py migrate`."
+
+
+@pytest.mark.django_db
+def test_databases_that_restoring_has_left(own_database: OwnDatabase) -> None:
+    def make(kind: str, age: timedelta) -> str:
+        name = f"{own_database.name}_{kind}_{timezone.now() - age:{folders.STAMP}}"
+        server_does(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return name
+
+    make("before", timedelta(hours=23))
+    make("restore", timedelta(hours=1))
+    server_does(
+        sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"{own_database.name}_restore_x"))
+    )
+    assert database.has_no_leftovers().status is Status.OK
+
+    left = {make(kind, timedelta(hours=25)) for kind in ("before", "restore")}
+    finding = database.has_no_leftovers()
+    assert finding.status is Status.WARNING
+    assert set(re.findall(r'"(\S+)"', finding.says)) == left
+    assert "DROP DATABASE" in finding.advice
 
 
 @pytest.mark.django_db

@@ -1,15 +1,35 @@
-"""README and CONTRIBUTING name commands, files and settings that exist."""
+"""README, CONTRIBUTING and the runbook name commands, files and settings that exist."""
 
 import re
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+from django.core.management import get_commands, load_command_class
 
 from viztube.environment import EXAMPLE_SECRET_PREFIX
+from viztube.ops.tests.site import PROJECT
+from viztube.ops.tests.test_compose import LASTING, SERVICES, megabytes, mounts
 
-PROJECT = Path(__file__).resolve().parents[3]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+RUNBOOK = "deploy/README.md"
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", RUNBOOK)
+# Of `docker compose`, options that take a word more.
+WITH_VALUE = {"-v", "--since", "--tail"}
+
+
+def code(name: str) -> Iterator[str]:
+    """Yield every line of code in a document, those that were broken in two as one."""
+    for block, span in re.findall(
+        r"```\w*\n(.*?)```|`([^`]+)`", (PROJECT / name).read_text(), re.DOTALL
+    ):
+        yield from re.sub(r"\\\n", " ", block).splitlines()
+        yield " ".join(span.split())
+
+
+def commands(name: str, pattern: str) -> list[list[str]]:
+    """Return the words after each occurrence of a pattern, up to what the shell reads itself."""
+    found = (re.findall(rf"{pattern} ([^|;&()<>\\]+)", line) for line in code(name))
+    return [words.split() for line in found for words in line]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -26,10 +46,63 @@ def test_every_make_target_that_is_named_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_link_leads_to_a_file(name: str) -> None:
-    text = (PROJECT / name).read_text()
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
-        assert (PROJECT / target).exists(), target
+def test_every_link_leads_to_a_file_and_a_heading(name: str) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)", (PROJECT / name).read_text())
+    assert links or name == "CONTRIBUTING.md"
+    for target, anchor in links:
+        path = (PROJECT / name).parent / target if target else PROJECT / name
+        assert path.exists(), target
+        headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE) if anchor else []
+        # As GitHub makes them.
+        anchors = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
+        assert not anchor or anchor in anchors, anchor
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_command_exists_with_its_options(name: str) -> None:
+    named = commands(name, r"(?:\bmanage\.py|^manage)")
+    assert named
+    for command, *arguments in named:
+        if command.startswith('"$'):
+            continue  # any
+        assert command in get_commands(), command
+        parser = load_command_class(get_commands()[command], command).create_parser("", command)
+        options = {word.partition("=")[0] for word in arguments if word.startswith("--")}
+        assert options <= parser._option_string_actions.keys(), (command, options)
+
+
+def test_every_service_exists_that_the_runbook_talks_to() -> None:
+    named = commands(RUNBOOK, "docker compose")
+    assert len(named) > 20
+    for command, *words in named:
+        services = [
+            word
+            for before, word in zip([command, *words], words, strict=False)
+            if not word.startswith("-") and before not in WITH_VALUE
+        ]
+        # The rest is for the program in there.
+        for service in services[: 1 if command in {"run", "exec"} else None]:
+            assert service in SERVICES, (command, service)
+
+
+def test_every_script_exists_that_the_runbook_runs() -> None:
+    inside = {path: source for name in SERVICES for path, source in mounts(name).items()}
+    named = set(re.findall(r"[\w./-]+\.sh\b", "\n".join(code(RUNBOOK))))
+    assert named
+    for script in named:
+        place, source = next(
+            ((path, source) for path, source in inside.items() if script.startswith(path)), ("", "")
+        )
+        assert (PROJECT / (source + script.removeprefix(place))).is_file(), script
+
+
+def test_the_runbook_s_table_of_memory_is_that_of_compose() -> None:
+    table = re.findall(
+        r"^\| ([a-z -]+) \| (\d+) MB \|", (PROJECT / RUNBOOK).read_text(), re.MULTILINE
+    )
+    limits = {name: megabytes(name) for name in LASTING - {"viztube-transcoder"}}
+
+    assert {name: int(size) for name, size in table} == limits | {"in all": sum(limits.values())}
 
 
 def test_the_layout_in_contributing_is_the_real_one() -> None:

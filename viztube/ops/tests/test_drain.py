@@ -18,6 +18,7 @@ from viztube.ops.tests.waiting import eventually
 pytestmark = pytest.mark.slow
 
 REQUESTS = 20
+THREADS = 4  # of one process
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,8 @@ def test_sigterm_during_twenty_slow_requests_loses_none(tmp_path: Path, behind_n
             blocker.execute("LOCK TABLE videos_video IN ACCESS EXCLUSIVE MODE")
             # More than there are threads: the others are accepted, and wait for one.
             answers = [pool.submit(httpx.get, f"{api}/videos", timeout=60) for _ in range(REQUESTS)]
-            assert eventually(lambda: waiting() == 8)
+            # The two processes need not have equally many.
+            assert eventually(lambda: waiting() > THREADS)
             time.sleep(0.5)
 
             machine.web.send_signal(signal.SIGTERM)

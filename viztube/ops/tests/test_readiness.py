@@ -107,11 +107,15 @@ def test_a_migration_that_is_missing_is_503_until_it_is_applied() -> None:
 
 
 @pytest.mark.usefixtures("no_database")
-def test_a_database_that_is_away_is_503() -> None:
+def test_a_database_that_is_away_is_503_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
     status, found = ready()
 
     assert (status, found["status"]) == (503, "unready")
     assert (found["database"], found["cache"]) == ("away", "ok")
+    # The line of the request says it.
+    levels = {(record.name, record.levelname) for record in caplog.records}
+    assert ("viztube.ops.access", "INFO") in levels
+    assert not {name for name, level in levels if level == "ERROR"}
 
 
 def test_a_database_that_hangs_is_503_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

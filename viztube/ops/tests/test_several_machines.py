@@ -1,11 +1,13 @@
 """Several web servers and workers on one database do nothing twice, and each what is its own."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -42,6 +44,17 @@ WHERE task_name = 'videos.tasks.push_video' AND args->>'video_id' = ANY(%s)
 FOLDING = """
 SELECT count(*) FROM procrastinate_jobs
 WHERE task_name = 'videos.tasks.fold_views' AND status IN ('todo', 'doing')
+"""
+# The last tick of the job that sweeps, as a worker that has just started would have it.
+SWEEP = """
+import asyncio
+import time
+from procrastinate.contrib.django import app
+from procrastinate.periodic import PeriodicDeferrer
+clock = PeriodicDeferrer(app.periodic_registry, max_delay=3600)
+ticks = clock.get_previous_tasks(time.time())
+sweeps = [(one, at) for one, at in ticks if one.task.name.endswith(".prune_incoming")]
+asyncio.run(clock.defer_jobs(sweeps))
 """
 UNFOLDED = "SELECT count(*) FROM videos_viewevent WHERE video_id = %s"
 
@@ -270,6 +283,27 @@ def test_each_tick_of_the_clock_gives_each_periodic_job_once(cluster: Cluster) -
         " GROUP BY j.id HAVING count(*) <> 1"
     )
     assert cluster.ask(started, now) == []
+
+
+def test_each_machine_sweeps_its_own_disk() -> None:
+    with temporary_data_dir() as folder, running_cluster(folder, ["a", "b"], workers=0) as cluster:
+        for machine in cluster.machines:
+            incoming = Path(machine.environ["MEDIA_ROOT"], "incoming")
+            incoming.mkdir(exist_ok=True)
+            for name, age in (("stale", 3), ("young", 0)):
+                (incoming / name).touch()
+                os.utime(incoming / name, (time.time() - age * 86400,) * 2)
+            machine.manage("shell", "-c", SWEEP)
+        # The second had to be taken while the first was waiting.
+        queues = "SELECT queue_name FROM procrastinate_jobs ORDER BY 1"
+        assert cluster.ask(queues) == [("disk-a",), ("disk-b",)]
+        for machine in cluster.machines:
+            machine.start_worker()
+
+        def left() -> list[list[str]]:
+            return [[path.name for path in machine.files()] for machine in cluster.machines]
+
+        assert eventually(lambda: left() == [["young"], ["young"]], 30), left()
 
 
 def test_jobs_of_a_disk_wait_for_the_machine_that_has_it(cloudinary: StandIn) -> None:

@@ -38,7 +38,10 @@ class Command(BaseCommand):
             "--keep",
             type=int,
             metavar="N",
-            help="Keep only the newest N backups there (default: all).",
+            help=(
+                "Keep only the newest N backups there, and the last one of each of the newest N "
+                "days with any, in UTC (default: all)."
+            ),
         )
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
 

@@ -18,10 +18,10 @@ class Command(BaseCommand):
 
     help = (
         "Check settings, database, clock, cache, disk, jobs, workers, Cloudinary, certificate, "
-        "view counts and the age of the last backup, and say what to do about what is not ok. It "
-        "changes nothing and works when the database or the cache is away. Run it where the "
-        "service runs, with its settings. Status 1 when a check failed, 0 when there is nothing "
-        "worse than warnings."
+        "view counts, the age of the last backup and what restoring has left, and say what to do "
+        "about what is not ok. It changes nothing and works when the database or the cache is "
+        "away. Run it where the service runs, with its settings. Status 1 when a check failed, 0 "
+        "when there is nothing worse than warnings."
     )
     # Whatever these would say, it says itself.
     requires_system_checks = []
