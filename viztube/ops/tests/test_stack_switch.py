@@ -187,6 +187,22 @@ def test_of_switches_at_once_one_counts(stack: Stack, old: Application, new: App
     assert not list(Path(stack.environ["RUN"]).glob("trial*"))
 
 
+def test_a_switch_while_something_else_is_taken_up_counts(
+    stack: Stack, new: Application, tmp_path: Path
+) -> None:
+    """A certificate is renewed; between its trial and its use nginx is led to the new api."""
+    program = stack.environ["NGINX_PROGRAM"]
+    switch = f"NGINX_PROGRAM={program} ./switch.sh {new.address}"
+    between = write_program(
+        tmp_path / "b", f'case "$*" in *-t*) {switch};; esac; exec {program} "$@"'
+    )
+
+    done = stack.script(f". ./configure.sh; NGINX_PROGRAM={between}; take_up ''")
+
+    assert done.returncode == 0, done.stderr
+    assert served_by(stack) == {"new"}
+
+
 def test_a_connection_used_just_now_is_not_closed_under_the_next_request(
     stack: Stack, new: Application
 ) -> None:
