@@ -94,7 +94,9 @@ def test_new_requests_go_to_the_new_api_and_those_under_way_end_at_the_old(
 
 
 def test_there_is_nothing_to_drain_before_the_first_switch(stack: Stack) -> None:
-    assert stack.script("./drained.sh 0").returncode == 0
+    done = stack.script("./drained.sh 0")
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_what_drains_since_the_switch_before_is_waited_for(
