@@ -83,9 +83,9 @@ filled_in() {
 # Write the configuration, all but the upstream, into a folder.
 configure() {
     for file in nginx maps limits proxy errors gate acme locations media; do
-        filled_in "$file" >"$1/$file.conf"
+        filled_in "$file" >"$1/$file.conf" || return
     done
-    filled_in "sites/$SITE" >"$1/site.conf"
+    filled_in "sites/$SITE" >"$1/site.conf" || return
     if [ "$SITE" = tls ]; then
         networks | cloudflare_conf >"$1/cloudflare.conf"
     fi
@@ -95,7 +95,7 @@ configure() {
 workers() {
     master=$(cat "$RUN/nginx.pid")
     grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status | while read -r status; do
-        title=$(tr '\0' ' ' <"${status%/status}/cmdline") 2>/dev/null || continue
+        { title=$(tr '\0' ' ' <"${status%/status}/cmdline"); } 2>/dev/null || continue
         case "${1:-all} $title" in
             "serving nginx: worker process is shutting down"*) ;;
             *" nginx: worker process"*) basename "${status%/status}" ;;
@@ -115,6 +115,7 @@ take_up() {
     [ "$status" = 0 ] && reload
 }
 
+# Its part that may fail: in a folder of its own, and then in one step a file.
 try_and_move() {
     configure "$trial" || return
     if [ -n "$1" ]; then upstream_conf "$1"; else cat "$RUN/upstream.conf"; fi >"$trial/upstream.conf"

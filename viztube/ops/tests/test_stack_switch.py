@@ -131,6 +131,19 @@ def test_nonsense_is_refused_and_nginx_goes_on(stack: Stack, to: str) -> None:
     assert stack.script("./drained.sh 0").returncode == 0
 
 
+def test_a_file_that_is_missing_is_refused(stack: Stack, new: Application, tmp_path: Path) -> None:
+    """An empty gate would be open; a release may be bringing the files at this moment."""
+    shutil.copytree(NGINX, tmp_path / "nginx")
+    (tmp_path / "nginx" / "gate.conf").unlink()
+    before = configuration(stack)
+
+    done = stack.script(f"{tmp_path}/nginx/switch.sh {new.address}")
+
+    assert done.returncode == 1
+    assert configuration(stack) == before
+    assert served_by(stack) == {"old"}
+
+
 def configuration(stack: Stack) -> dict[str, str]:
     return {path.name: path.read_text() for path in Path(stack.environ["RUN"]).glob("*.conf*")}
 
