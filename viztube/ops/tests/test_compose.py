@@ -149,6 +149,15 @@ def test_volumes_belong_to_the_account_of_our_image(name: str) -> None:
             )
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_runs_may_write_into_its_temporary_folders(name: str) -> None:
+    user, group = SERVICES[name]["user"].split(":")
+    for folder in SERVICES[name].get("tmpfs", ()):
+        place, options = folder.split(":")
+        # In every image anyone may write there.
+        assert place == "/tmp" or {f"uid={user}", f"gid={group}"} <= {*options.split(",")}
+
+
 def test_the_image_is_built_once_for_all_that_use_it() -> None:
     assert [name for name in APP if "build" in SERVICES[name]] == ["secrets"]
     assert all("secrets" in before(name) for name in SERVICES.keys() - {"secrets"})
