@@ -127,7 +127,8 @@ def _one_frame(
     run_guarded(
         [
             settings.FFMPEG,
-            *("-nostdin", "-v", "error", "-threads", "2"),
+            # Not one a processor: on a large machine their stacks would use the memory up.
+            *("-nostdin", "-v", "error", "-threads", "2", "-filter_threads", "2"),
             *INPUT_GUARDS,
             *("-codec_whitelist", CODECS),
             *options,
