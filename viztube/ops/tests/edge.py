@@ -78,6 +78,8 @@ class Application:
 
     address: str = ""
     asked: list[Asked] = field(default_factory=list)
+    # Where all of the answer has been taken.
+    answered: list[str] = field(default_factory=list)
     answer: Callable[[Asked], Answer] = plainly
 
     def ids(self) -> set[str]:
@@ -110,6 +112,7 @@ def running_application() -> Iterator[Application]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
+            application.answered.append(self.path)
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("do_"):
@@ -158,7 +161,12 @@ def put(stack: Stack, name: str, content: bytes = BYTES) -> Path:
 
 @contextmanager
 def connection(
-    stack: Stack, *, scheme: str = "https", address: str = CLOUDFLARE, trusted: bool = True
+    stack: Stack,
+    *,
+    scheme: str = "https",
+    address: str = CLOUDFLARE,
+    trusted: bool = True,
+    newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
 ) -> Iterator[socket.socket]:
     """Connect to nginx from an address, for what no client would send.
 
@@ -170,6 +178,7 @@ def connection(
             yield plain
             return
         context = ssl.create_default_context(cafile=str(stack.authority))
+        context.maximum_version = newest
         if not trusted:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with context.wrap_socket(plain, server_hostname=HOST) as secure:

@@ -66,6 +66,9 @@ def test_good_lists_are_used_at_once(stack: Stack, lists: str) -> None:
 
     assert done.returncode == 0, done.stderr
     assert status(stack) == 404
+    assert Path(stack.environ["RANGES"]).read_text() == f"{V4}\n{V6}\n"
+    again = stack.script(f"CLOUDFLARE_IPS={lists} ./refresh-cloudflare.sh")
+    assert "are the ones in use" in again.stdout
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,10 @@ def test_plain_http_on_the_port_of_tls_is_refused_in_the_envelope(edge: Stack) -
     check_envelope(answer, 400, "invalid")
 
 
-@pytest.mark.parametrize("address", ["/.error", "/livez", "/metrics/", "/media/", "/media/x"])
+@pytest.mark.parametrize(
+    "address",
+    ["/.error", "/livez", "/livez/", "/readyz", "/metrics", "/metrics/", "/media/", "/media/x"],
+)
 def test_what_is_not_for_anyone_is_not_there(edge: Stack, address: str) -> None:
     answer = edge.client(next(VISITORS)).get(address)
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -15,15 +16,19 @@ from viztube.ops.tests.edge import (
     ALWAYS,
     KEY,
     VISITORS,
+    Answer,
     Application,
     amended,
     check_envelope,
     check_headers,
+    connection,
     put,
+    read_answer,
     running_application,
     speak,
 )
 from viztube.ops.tests.stack import CLOUDFLARE, HOST, STRANGER, Stack, needs_nginx
+from viztube.ops.tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_nginx]
 
@@ -189,49 +194,49 @@ def test_each_request_has_a_connection_of_its_own_to_the_application(
     assert {one.headers["Connection"] for one in asked} == {"close"}
 
 
-@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1), ("PATCH", 1)])
+UNAVAILABLE: Answer = (503, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "times"),
+    [("GET", None, 2), ("POST", None, 1), ("PATCH", None, 1), ("GET", UNAVAILABLE, 1)],
+)
 def test_what_may_have_been_done_is_not_asked_twice(
-    edge: Stack, application: Application, method: str, times: int
+    edge: Stack, application: Application, method: str, answer: Answer, times: int
 ) -> None:
     """nginx asks one server only once; but the name leads to two during a release."""
+    address = f"/{method}-{answer}".replace(" ", "")
     with running_application() as other:
-        application.answer = other.answer = lambda _: None
+        application.answer = other.answer = lambda _: answer
         both = f"max_fails=0; server {other.address} max_fails=0;"
         with amended(edge, "upstream.conf", "max_fails=0;", both):
-            answer = edge.client(next(VISITORS)).request(method, f"/hung-up-by-{method}")
+            last = edge.client(next(VISITORS)).request(method, address)
 
-    check_envelope(answer, 502, "unavailable")
-    asked = [one.target for one in application.asked + other.asked]
-    assert asked.count(f"/hung-up-by-{method}") == times
+    assert last.status_code == (answer[0] if answer else 502)
+    asked = [unquote(one.target) for one in application.asked + other.asked]
+    assert asked.count(address) == times
 
 
-def test_http_2_is_spoken(edge: Stack, application: Application) -> None:
-    done = subprocess.run(
+def test_a_slow_reader_does_not_keep_the_application(edge: Stack, application: Application) -> None:
+    long = bytes(40_000_000)
+    application.answer = lambda _: (200, {"X-Long": "x" * 12_000}, long)
+    with connection(edge) as connected:
+        connected.sendall(f"GET /long HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+
+        assert eventually(lambda: application.answered.count("/long") == 1)
+
+        answer = read_answer(connected)
+    assert answer is not None
+    assert (answer.status_code, answer.content) == (200, long)
+
+
+def curl(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
+    """Ask for the list of videos with curl; it prints the answer and the version of HTTP."""
+    return subprocess.run(
         [
-            *("curl", "-sS", "--http2", "--interface", CLOUDFLARE, "--cacert", str(edge.authority)),
-            *("--connect-to", f"{HOST}:443:127.0.0.1:{edge.environ['HTTPS_PORT']}"),
-            *("-H", "CF-Connecting-IP: 203.0.113.8", "-w", " %{http_version}"),
-            f"https://{HOST}/api/v2/videos",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-
-    assert done.stdout == "application 2"
-    heard = application.asked[-1].headers
-    assert heard.get_all("Host") == [HOST]
-    assert heard.get_all("X-Forwarded-For") == ["203.0.113.8"]
-
-
-@pytest.mark.parametrize("version", ["--tls-max 1.1", "--tlsv1.3"])
-def test_old_tls_is_refused(edge: Stack, version: str) -> None:
-    command = f"curl -sS {version} --ciphers DEFAULT@SECLEVEL=0 --interface {CLOUDFLARE}"
-    done = subprocess.run(
-        [
-            *command.split(),
-            *("--cacert", str(edge.authority)),
-            *("--connect-to", f"{HOST}:443:127.0.0.1:{edge.environ['HTTPS_PORT']}"),
+            *("curl", "-sS", "--interface", CLOUDFLARE, "--cacert", str(stack.authority)),
+            *("--connect-to", f"{HOST}:443:127.0.0.1:{stack.environ['HTTPS_PORT']}"),
+            *("-H", "CF-Connecting-IP: 203.0.113.8", "-w", " %{http_version}", *options),
             f"https://{HOST}/api/v2/videos",
         ],
         check=False,
@@ -239,4 +244,34 @@ def test_old_tls_is_refused(edge: Stack, version: str) -> None:
         text=True,
     )
 
-    assert (done.returncode == 0) == (version == "--tlsv1.3"), done.stderr
+
+def test_http_2_is_spoken(edge: Stack, application: Application) -> None:
+    done = curl(edge, "--http2")
+
+    assert done.stdout == "application 2"
+    heard = application.asked[-1].headers
+    assert heard.get_all("Host") == [HOST]
+    assert heard.get_all("X-Forwarded-For") == ["203.0.113.8"]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_good"),
+    [
+        ("--tlsv1.3", True),
+        ("--tls-max 1.2 --ciphers ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("--tls-max 1.2 --ciphers ECDHE-ECDSA-AES128-SHA256", False),
+        ("--tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0", False),
+    ],
+)
+def test_only_good_tls_is_spoken(edge: Stack, options: str, is_good: bool) -> None:
+    done = curl(edge, *options.split())
+
+    assert (done.returncode == 0) == is_good, done.stderr
+
+
+def test_no_ticket_stands_for_a_session(edge: Stack) -> None:
+    """nginx would seal all of them with one key, for as long as it runs."""
+    with connection(edge, newest=ssl.TLSVersion.TLSv1_2) as connected:
+        assert isinstance(connected, ssl.SSLSocket)
+        assert connected.session is not None
+        assert not connected.session.has_ticket

@@ -94,7 +94,9 @@ def test_new_requests_go_to_the_new_api_and_those_under_way_end_at_the_old(
 
 
 def test_there_is_nothing_to_drain_before_the_first_switch(stack: Stack) -> None:
-    assert stack.script("./drained.sh 0").returncode == 0
+    done = stack.script("./drained.sh 0")
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_what_drains_since_the_switch_before_is_waited_for(
@@ -185,6 +187,22 @@ def test_of_switches_at_once_one_counts(stack: Stack, old: Application, new: App
         assert served_by(stack) == {"new" if new.address in upstream else "old"}
         assert stack.script("./drained.sh 50").returncode == 0
     assert not list(Path(stack.environ["RUN"]).glob("trial*"))
+
+
+def test_a_switch_while_something_else_is_taken_up_counts(
+    stack: Stack, new: Application, tmp_path: Path
+) -> None:
+    """A certificate is renewed; between its trial and its use nginx is led to the new api."""
+    program = stack.environ["NGINX_PROGRAM"]
+    switch = f"NGINX_PROGRAM={program} ./switch.sh {new.address}"
+    between = write_program(
+        tmp_path / "b", f'case "$*" in *-t*) {switch};; esac; exec {program} "$@"'
+    )
+
+    done = stack.script(f". ./configure.sh; NGINX_PROGRAM={between}; take_up ''")
+
+    assert done.returncode == 0, done.stderr
+    assert served_by(stack) == {"new"}
 
 
 def test_a_connection_used_just_now_is_not_closed_under_the_next_request(
