@@ -19,7 +19,7 @@ usage() {
 deploy/release.sh IMAGE@DIGEST   Replace the running version by this image.
 deploy/release.sh --back         Go back to the image before; the database stays as it is.
 
-Backs up, stops the worker, migrates, starts the new api beside the old one, tries it, leads nginx
+Backs up, stops the workers, migrates, starts the new api beside the old one, tries it, leads nginx
 to it, tries it again, and only then stops the old one. After a cut-off, run it again. What was done
 is in .release/log, too.
 
@@ -62,8 +62,10 @@ remember() {
     mv "$STATE/env.new" .env
 }
 
+# Those of `docker compose run` are not meant.
 api_containers() {
-    docker compose ps --all --quiet viztube-api
+    docker ps --all --quiet --no-trunc --filter label=com.docker.compose.project=viztube \
+        --filter label=com.docker.compose.service=viztube-api --filter label=com.docker.compose.oneoff=False
 }
 
 image_of() {
@@ -102,9 +104,9 @@ remove() {
     docker stop -t "$STOP_SECONDS" "$1" && docker rm "$1"
 }
 
-# Print the services that run jobs here: the transcoder belongs to a profile.
+# Print the services beside the api that our image runs here: some belong to profiles.
 workers() {
-    docker compose config --services | grep -xE 'viztube-(worker|transcoder)'
+    docker compose config --services | grep -xE 'viztube-(worker|transcoder)|backup'
 }
 
 stop_workers() {
@@ -270,7 +272,7 @@ finish() {
         [ "$id" = "$old" ] || step "Remove the new version" remove "$id" || true
     done
     [ -z "$old" ] || step "Lead nginx to the name again" switch_to_name || true
-    [ -z "$old_image" ] || step "Start the worker of the old version" start_workers "$old_image" || true
+    [ -z "$old_image" ] || step "Start the workers of the old version" start_workers "$old_image" || true
     say "The release failed; ${old_image:-nothing} goes on. Mend what $STATE/log tells and run this again."
     exit 1
 }
@@ -319,7 +321,7 @@ main() {
     has_begun=1
     step "Lead nginx to it alone" settle
     step "Back up" persist back_up
-    step "Stop the worker" stop_workers
+    step "Stop the workers" stop_workers
     [ "$1" = --back ] || step "Migrate" persist migrate
     step "Start the new version beside the old" start_new
     step "Wait until it is ready" wait_until_ready
@@ -332,7 +334,7 @@ main() {
     is_committed=1
     step "Wait for the requests of the old version" drained
     step "Stop the old version" retire_old
-    step "Start the worker" start_workers "$wanted"
+    step "Start the workers" start_workers "$wanted"
     step "Remove old images" prune
     say "$wanted serves."
 }

@@ -41,6 +41,8 @@ MAX_OUTPUT_FILE = 50_000_000  # bytes
 MAX_PRINTED = 1_000_000  # bytes
 # Of our environment a command gets what finds programs and libraries, and no secrets.
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+# glibc reserves 64 MB of addresses for each thread that allocates, which count against the limit.
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "1"}
 SLOTS_A_KIND = 2
 # Threads of a web process that may be busy with files, running or waiting: of gunicorn's four one
 # stays free, so that slow files cannot hold up everything else.
@@ -131,7 +133,7 @@ def _run(argv: Sequence[str], timeout: float, memory: int) -> bytes:
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=complaints,
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            env=FEW_ARENAS | {name: os.environ[name] for name in PASSED_ON if name in os.environ},
             start_new_session=True,
         )
         try:

@@ -32,8 +32,9 @@ __all__ = ["NotAVideo", "VideoInfo", "extract_poster", "probe"]
 PROBE_SECONDS = 5.0
 POSTER_SECONDS = 5.0
 PROBE_MEMORY = 1 << 29
-# Decoding 4K with as many reference pictures as H.264 allows took 350 MB.
-POSTER_MEMORY = 3 << 28
+# Of addresses. Decoding 4K with as many reference pictures as H.264 allows took 420 MB by an ffmpeg
+# of one file, and 720 MB by Debian's, which is in the image and begins with 210 MB of libraries.
+POSTER_MEMORY = 1 << 30
 POSTER_SIDE = 1280
 KEY_FRAMES_FROM = 20.0  # seconds
 
@@ -126,7 +127,8 @@ def _one_frame(
     run_guarded(
         [
             settings.FFMPEG,
-            *("-nostdin", "-v", "error", "-threads", "2"),
+            # Not one a processor: on a large machine their stacks would use the memory up.
+            *("-nostdin", "-v", "error", "-threads", "2", "-filter_threads", "2"),
             *INPUT_GUARDS,
             *("-codec_whitelist", CODECS),
             *options,

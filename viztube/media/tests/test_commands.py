@@ -115,6 +115,25 @@ def test_memory_and_files_are_limited(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_the_threads_of_a_command_do_not_use_its_limit_up() -> None:
+    program = """
+import re, threading
+together = threading.Barrier(8)
+def work():
+    held = bytearray(50_000)
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(re.search(r"VmPeak:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
+
+    assert int(python(program)) < 256_000  # kB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_a_command_runs_at_low_priority_in_a_group_of_its_own() -> None:
     output = python("import os, time; time.sleep(0.1); print(os.nice(0), os.getpgid(0))")
 
@@ -159,9 +178,12 @@ def test_a_flood_of_output_ends_at_the_limit_on_files() -> None:
 
 
 def test_a_command_that_nobody_watches_runs_out_of_processor_time() -> None:
-    limit = python("import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0])", timeout=3)
+    # The limits come from outside, just after the start.
+    program = (
+        "import resource, time; time.sleep(0.1); print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    )
 
-    assert int(limit) == 7
+    assert int(python(program, timeout=3)) == 7
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="written to /proc")

@@ -129,6 +129,8 @@ class Engine:
         match arguments:
             case ["pull", "--quiet", name] | ["image", "inspect", _, _, name]:
                 return (0, f"{name}\n") if self._folder(name).is_dir() else (1, "no such image\n")
+            case ["ps", "--all", "--quiet", "--no-trunc", *_]:
+                return 0, "".join(f"{container.id}\n" for container in self.of(API))
             case ["compose", *rest]:
                 return self._compose(rest, image)
             case ["inspect", "--format", wanted, name]:
@@ -147,8 +149,6 @@ class Engine:
 
     def _compose(self, arguments: list[str], image: str) -> tuple[int, str]:
         match arguments:
-            case ["ps", "--all", "--quiet", service]:
-                return 0, "".join(f"{container.id}\n" for container in self.of(service))
             case ["ps", "--quiet", "backup"]:
                 return 0, ""
             case ["config", "--services"]:

@@ -12,7 +12,7 @@ serves_new() { [ "$(cat upstream)" = "10.0.0.2:8000" ]; }
 case "$*" in
     "pull "*) [ "$FAIL" != pull ] && echo "${!#}" >>images ;;
     "image inspect "*) grep -qxF "${!#}" images ;;
-    "compose ps --all --quiet viztube-api") find api -type f -printf '%f\n' | sort -n ;;
+    "ps --all --quiet --no-trunc --filter "*"service=viztube-api "*"oneoff=False") find api -type f -printf '%f\n' | sort -n ;;
     "compose ps --quiet backup") echo b ;;
     "inspect --format {{.Config.Image}} "*) cat "api/${!#}" ;;
     "inspect --format {{.State.Status}}"*)
@@ -26,8 +26,8 @@ case "$*" in
         done
         ;;
     "compose config --services") ls services ;;
-    "compose up"*"--no-build viztube-"*) for one in ${all#*--no-build }; do echo "$VIZTUBE_IMAGE" >"services/$one"; done ;;
-    "compose stop viztube-"*) for one in ${all#*stop }; do : >"services/$one"; done ;;
+    "compose up -d --no-deps --no-build "*) for one in ${all#*--no-build }; do echo "$VIZTUBE_IMAGE" >"services/$one"; done ;;
+    "compose stop "*) for one in ${all#*stop }; do : >"services/$one"; done ;;
     *"/viztube/nginx/switch.sh "*) [ "$FAIL" = stuck ] || echo "${!#}" >upstream ;;
     *" nginx curl "*"http://10.0.0."*) [ "$FAIL" != try ] ;;
     *" nginx curl "*) ! { [ "$FAIL" = smoke ] && serves_new; } && cat upstream ;;

@@ -16,7 +16,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # They end by themselves before the others serve.
 ONE_OFF = {"secrets", "migrate"}
 LASTING = SERVICES.keys() - ONE_OFF
-APP = {name for name, service in SERVICES.items() if "build" in service}
+APP = {name for name, service in SERVICES.items() if "VIZTUBE_IMAGE" in service["image"]}
 
 
 def megabytes(service: str) -> int:
@@ -32,6 +32,17 @@ def mounts(service: str) -> dict[str, str]:
     volumes = SERVICES[service].get("volumes", ())
     parts = (volume.rsplit("}", 1)[-1].split(":") for volume in volumes)
     return {part[1]: part[0] for part in parts}
+
+
+def before(service: str) -> set[str]:
+    """Return the services that a service waits for, directly or not."""
+    found: set[str] = set()
+    waiting = list(SERVICES[service].get("depends_on", ()))
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += SERVICES[name].get("depends_on", ())
+    return found
 
 
 def test_the_small_machine_has_room_for_all_that_lasts() -> None:
@@ -120,6 +131,36 @@ def test_what_is_mounted_is_there() -> None:
                 assert (PROJECT / source).exists(), source
             elif source:
                 assert source.removeprefix(":-") in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - APP))
+def test_volumes_belong_to_the_account_of_our_image(name: str) -> None:
+    listed = re.search(r"for folder in (.*?);", (PROJECT / "Dockerfile").read_text(), re.DOTALL)
+    assert listed
+    ours = set(listed[1].split())
+    for volume in SERVICES[name].get("volumes", ()):
+        source, _, options = (*volume.split(":"), "")[:3]
+        # The image of PostgreSQL has a folder for the database, as it should be.
+        if source in COMPOSE["volumes"] and source != "database":
+            assert "nocopy" in options.split(","), volume
+            earlier = [mounts(one).items() for one in before(name) & APP]
+            assert any((folder, source) in mounted for mounted in earlier for folder in ours), (
+                volume
+            )
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_runs_may_write_into_its_temporary_folders(name: str) -> None:
+    user, group = SERVICES[name]["user"].split(":")
+    for folder in SERVICES[name].get("tmpfs", ()):
+        place, options = folder.split(":")
+        # In every image anyone may write there.
+        assert place == "/tmp" or {f"uid={user}", f"gid={group}"} <= {*options.split(",")}
+
+
+def test_the_image_is_built_once_for_all_that_use_it() -> None:
+    assert [name for name in APP if "build" in SERVICES[name]] == ["secrets"]
+    assert all("secrets" in before(name) for name in SERVICES.keys() - {"secrets"})
 
 
 def test_every_secret_is_a_setting_and_a_file_that_is_made() -> None:

@@ -115,13 +115,16 @@ def test_the_first_release_needs_no_version_before(host: Path) -> None:
     assert state(host) == ([NEW], "viztube-api:8000", NEW)
 
 
-def test_everything_that_runs_jobs_gets_the_new_version(host: Path) -> None:
-    transcoder = host / "services/viztube-transcoder"
-    transcoder.write_text(f"{OLD}\n")
+def test_everything_that_the_image_runs_gets_the_new_version(host: Path) -> None:
+    others = [host / "services" / name for name in ("backup", "viztube-transcoder")]
+    for service in others:
+        service.write_text(f"{OLD}\n")
 
     assert release(host, NEW).returncode == 0
-    assert transcoder.read_text() == f"{NEW}\n"
-    steps = order(host, "stop viztube-transcoder viztube-worker", " migrate")
+    assert [service.read_text() for service in others] == [f"{NEW}\n"] * 2
+    steps = order(
+        host, "manage.py backup", "stop backup viztube-transcoder viztube-worker", " migrate"
+    )
     assert steps == sorted(steps)
 
 

@@ -146,6 +146,13 @@ def test_a_release_that_fails_fails_the_job_and_leaves_no_key(host: Host) -> Non
     assert host.read("done").splitlines()[-1] == f"release viztube/viztube@{DIGEST}"
 
 
+def test_a_release_that_does_not_begin_leaves_the_files_as_they_were(host: Host) -> None:
+    ran = host.release(RELEASE_STATUS="2")
+
+    assert ran.returncode == 2
+    assert host.read("done").splitlines()[-1] == "git checkout --quiet --detach before"
+
+
 def test_a_release_that_goes_back_takes_its_files_back(host: Host) -> None:
     ran = host.release(RELEASE_STATUS="1")
 
