@@ -223,12 +223,10 @@ try_new() {
     done
 }
 
-# Through nginx, as people come, and see that it is the new one who answers. The reload is a signal: give
-# nginx's new workers time.
+# Through nginx, as people come, and see that it is the new one who answers.
 smoke_test() {
     local path address answered
     address=$(address_of "$new") || return
-    sleep 1
     for path in $ASKED; do
         answered=$(ask -w '%header{x-upstream}' "http://127.0.0.1:8081/api/v2/$path") || return
         [ "$answered" = "$address" ] || {
