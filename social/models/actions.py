@@ -52,7 +52,7 @@ class ModerationAction(models.Model):
     objects = ModerationActionQuerySet.as_manager()
 
     class Meta:
-        permissions: ClassVar[list[tuple[str, str]]] = [
+        permissions = [
             ("decide_content", "Can decide about videos, comments and tweets"),
             ("decide_people", "Can suspend and ban people"),
             ("administer", "Is an administrator, about whom moderators may not decide"),
