@@ -24,7 +24,7 @@ GIGABYTE = 10**9
 
 
 def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return what the start page shows of what this person may see (unfold's DASHBOARD_CALLBACK)."""
+    """Return what the start page shows this person; unfold calls it as its DASHBOARD_CALLBACK."""
     allowed = request.user.has_perm
     shown: dict[str, Any] = {}
     if allowed("social.view_case"):

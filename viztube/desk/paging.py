@@ -37,7 +37,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return self.counted > MOST
 
 
-class DeskChangeList(ChangeList):
+class DeskChangeList(ChangeList):  # type: ignore[misc]
     """A list that is sorted by the one column that its index is in the order of."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -55,4 +55,4 @@ class DeskChangeList(ChangeList):
         name = first.lstrip("-") if isinstance(first, str) else ""
         if name != own[0].lstrip("-"):
             return own
-        return [first] if name == "id" else [first, "-id" if first.startswith("-") else "id"]
+        return [first, "-pk" if first.startswith("-") else "pk"]
