@@ -94,8 +94,11 @@ def _chart(label: str, numbers: dict[date, Any]) -> str:
 
 
 def _disk() -> dict[str, Any]:
-    """Return how full the disk of the media is."""
-    usage = shutil.disk_usage(settings.MEDIA_ROOT)
+    """Return how full the disk of the media is, nothing when it is away."""
+    try:
+        usage = shutil.disk_usage(settings.MEDIA_ROOT)
+    except OSError:
+        return {}
     used = usage.total - usage.free
     return {
         "used": used / GIGABYTE,
