@@ -60,12 +60,14 @@ class Actor:
 
     def has_perm(self, permission: str) -> bool:
         """Tell whether they may, by their role."""
-        return self.role >= Role.SUPERUSER or permission in self.permissions
+        return self.role == Role.OPERATOR or permission in self.permissions
 
 
 def staff(user: User) -> Actor:
     """Return a member of staff as an actor; one who may not sign in has no permission."""
-    return Actor(user.pk, user.username, role_of(user), frozenset(user.get_all_permissions()))
+    # Django knows who was banned, but not who is suspended.
+    permissions = user.get_all_permissions() if user.may_sign_in else ()
+    return Actor(user.pk, user.username, role_of(user), frozenset(permissions))
 
 
 def operator(name: str) -> Actor:
