@@ -67,6 +67,8 @@ class CaseAdmin(EvidenceAdmin):
         ("opened_at", DaysFilter),
     )
     search = Search(ids=("id", "target_id"), owner="owner")
+    # Of those that are closed; see get_ordering.
+    ordering = ("-opened_at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         """Return cases with their owners and the number of their reports, by which they go."""
