@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 # Group, then models by their labels with their symbols (https://fonts.google.com/icons).
@@ -72,4 +73,5 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"navigation": navigation},
+    "STYLES": [lambda request: static("desk/desk.css")],
 }
