@@ -53,7 +53,7 @@ export SLOW_TESTS
 test-slow: .venv/installed ## Run the tests that take long, one after another (ARGS=)
 	@DEBUG=1 $(DEV) services -- $(BIN)/python -c "$$SLOW_TESTS" -m slow $(ARGS)
 
-browser-test: .venv/installed ## Run those of them that drive Chromium (CHROMIUM=, ARGS=); pictures go to .data/screenshots
+browser-test: .venv/installed ## Run those of them that drive Chromium (CHROMIUM=, ARGS=)
 	@DEBUG=1 $(DEV) services -- $(BIN)/python -m pytest -m browser viztube/ops/tests/browser $(ARGS)
 
 lint: .venv/installed ## Check style, types, the direction of imports, migrations, settings, deployment

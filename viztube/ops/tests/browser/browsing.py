@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
+from viztube.ops.dev.folders import make_data_folder
 from viztube.ops.tests.site import PROJECT, RunningSite
 
 # As Debian and Ubuntu call it, and Google's own, which GitHub's machines have.
@@ -89,7 +90,7 @@ def watched_page(browser: Browser, site: RunningSite, **options: object) -> Iter
         page.evaluate("0")
     finally:
         context.close()
-    assert complaints.heard == []
+    assert not complaints.heard, "\n".join(complaints.heard)
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,10 @@ def make_staff(site: RunningSite, username: str, *options: str) -> Staff:
 
 
 def screenshot(page: Page, name: str) -> None:
-    """Keep a picture of the whole page as ``.data/screenshots/<name>.png``, for people to look at."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    """Keep a picture of the whole page as ``.data/screenshots/<name>.png``, for people to see."""
+    # The folder above is private, whoever makes it first.
+    make_data_folder(SCREENSHOTS.parent)
+    SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
 
 
