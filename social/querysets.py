@@ -97,6 +97,43 @@ class PlaylistQuerySet(models.QuerySet[Any]):
         return self.order_by("-created_at", "-pk")
 
 
+class CaseQuerySet(models.QuerySet[Any]):
+    """Reads of cases."""
+
+    def open(self) -> Self:
+        """Return those that wait for a decision."""
+        return self.filter(closed_at=None)
+
+    def with_reports_count(self) -> Self:
+        """Add how many people reported the thing."""
+        return self.annotate(reports_count=CountOf(rows_behind(self.model, "reports")))
+
+    def queue(self) -> Self:
+        """Return what waits, what most people reported first, then what has waited longest."""
+        cases = self.open().with_reports_count().select_related("owner")
+        return cases.order_by("-reports_count", "opened_at", "pk")
+
+
+class ReportQuerySet(models.QuerySet[Any]):
+    """Reads of reports."""
+
+    def made_by(self, user: User) -> Self:
+        """Return a person's own, with the cases that tell their state, the latest first."""
+        return self.filter(reporter=user).select_related("case").order_by("-created_at", "-pk")
+
+
+class ModerationActionQuerySet(models.QuerySet[Any]):
+    """Reads of the log."""
+
+    def notices_for(self, user: User) -> Self:
+        """Return what was decided about a person and what is theirs, the latest first.
+
+        Without what was dismissed: nobody is told that they were reported.
+        """
+        told = self.filter(owner_id=user.pk).exclude(decision="dismiss")
+        return told.order_by("-created_at", "-pk")
+
+
 def videos_in(playlist: Any, viewer: Viewer) -> VideoQuerySet:
     """Return what a person sees of a playlist's videos, in its order."""
     entry = FilteredRelation("playlist_entries", condition=Q(playlist_entries__playlist=playlist))

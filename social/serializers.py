@@ -4,7 +4,19 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from social.models import COMMENT_LENGTH, TWEET_LENGTH, Comment, Playlist, Tweet
+from social.models import (
+    COMMENT_LENGTH,
+    DETAILS_LENGTH,
+    TWEET_LENGTH,
+    Comment,
+    ModerationAction,
+    Outcome,
+    Playlist,
+    Report,
+    ReportReason,
+    TargetType,
+    Tweet,
+)
 from social.services.playlists import PLAYLIST_VIDEOS
 from users.models import User
 from users.serializers import MediaAddressField, PersonSerializer
@@ -213,3 +225,55 @@ class PlaylistPageSerializer(PlaylistSerializer):
     def get_total_views(self, playlist: Any) -> int:
         """Return how often those were viewed."""
         return sum(video.total_views for video in playlist.videos)
+
+
+class ReportFormSerializer(Serializer):
+    """What is wrong with what."""
+
+    target_type = serializers.ChoiceField(TargetType.choices)
+    target_id = IdField()
+    reason = serializers.ChoiceField(ReportReason.choices)
+    details = CharField(max_length=DETAILS_LENGTH, allow_blank=True, default="")
+
+
+class ReportSerializer(ModelSerializer):
+    """A report as who made it gets it back."""
+
+    target_type = serializers.ChoiceField(TargetType.choices, read_only=True)
+    target_id = serializers.UUIDField(read_only=True)
+    state = serializers.ChoiceField(
+        ["open", *Outcome.values], read_only=True, help_text="How the moderators decided."
+    )
+    decided_at = serializers.DateTimeField(source="case.closed_at", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Report
+        fields = (
+            "id",
+            "target_type",
+            "target_id",
+            "reason",
+            "details",
+            "state",
+            "created_at",
+            "decided_at",
+        )
+        read_only_fields = fields
+
+
+class NoticeSerializer(ModelSerializer):
+    """A decision as the person it is about gets it, without who took it."""
+
+    class Meta:
+        model = ModerationAction
+        fields = (
+            "id",
+            "decision",
+            "target_type",
+            "target_id",
+            "target_label",
+            "reason",
+            "until",
+            "created_at",
+        )
+        read_only_fields = fields

@@ -9,6 +9,7 @@ from social.views.channels import ChannelViewSet
 from social.views.comments import CommentViewSet
 from social.views.likes import LikedVideosViewSet, LikeViewSet
 from social.views.playlists import PlaylistViewSet
+from social.views.reports import NoticeViewSet, ReportViewSet
 from social.views.subscriptions import SubscriptionViewSet
 from social.views.tweets import TweetViewSet
 from videos.models import Video
@@ -42,6 +43,8 @@ urlpatterns += [
         "playlist/<str:pk>/<str:video_id>",
         PlaylistViewSet.as_view({"post": "add_video", "delete": "remove_video"}),
     ),
+    path("reports", ReportViewSet.as_view({"get": "list", "post": "create"})),
+    path("user/notices", NoticeViewSet.as_view({"get": "list"})),
     path("tweets", TweetViewSet.as_view({"post": "create"})),
     path("tweets/user/<str:user_id>", TweetViewSet.as_view({"get": "list"})),
     path("tweets/<str:pk>", TweetViewSet.as_view(CHANGE)),

@@ -92,6 +92,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.suspended_until is not None and self.suspended_until > timezone.now()
 
     @property
+    def is_closed(self) -> bool:
+        """Tell whether the account is inactive without a ban, of which its owner would be told."""
+        return not self.is_active and not self.suspension_reason
+
+    @property
     def may_sign_in(self) -> bool:
         """Tell whether sessions of this person count."""
         return self.is_active and not self.is_suspended

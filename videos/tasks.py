@@ -107,3 +107,12 @@ def follow_standing(timestamp: int) -> None:
     from videos.services import standing
 
     standing.follow_standing()
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30), priority=URGENT)
+def follow_standing_of(user_id: str) -> None:
+    """Let all files of one person follow their standing."""
+    from videos.services import standing
+
+    while standing.follow_standing(user_id=UUID(user_id)):
+        pass

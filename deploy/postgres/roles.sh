@@ -32,4 +32,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE viztube_owner IN SCHEMA public
     GRANT USAGE, SELECT ON SEQUENCES TO viztube_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO viztube_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO viztube_app;
+-- The moderation log is only ever added to. Its migration does the same when it makes the table.
+SELECT 'REVOKE UPDATE, DELETE, TRUNCATE ON social_moderationaction FROM viztube_app'
+ WHERE to_regclass('public.social_moderationaction') IS NOT NULL \gexec
 SQL

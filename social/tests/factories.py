@@ -1,9 +1,23 @@
 """Makes what people do with videos and with each other."""
 
+from typing import Any
+
 import factory
 from factory.django import DjangoModelFactory
 
-from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
+from social.models import (
+    Comment,
+    Like,
+    Playlist,
+    PlaylistVideo,
+    Report,
+    ReportReason,
+    Subscription,
+    TargetType,
+    Tweet,
+)
+from social.services.reports import report
+from social.services.targets import rows_of
 from users.tests.factories import UserFactory
 from videos.tests.factories import VideoFactory
 
@@ -67,3 +81,26 @@ class PlaylistVideoFactory(DjangoModelFactory[PlaylistVideo]):
     playlist = factory.SubFactory(PlaylistFactory)
     video = factory.SubFactory(VideoFactory)
     position = factory.Sequence(lambda n: n)
+
+
+class ReportFactory(DjangoModelFactory[Report]):
+    """Somebody's report; say on which ``video``, ``comment``, ``tweet`` or ``channel``."""
+
+    class Meta:
+        model = Report
+
+    reporter = factory.SubFactory(UserFactory, password=None)
+    reason = ReportReason.SPAM
+
+    @classmethod
+    def _create(cls, model_class: type[Report], *args: Any, **kwargs: Any) -> Report:
+        (target_type,) = [one for one in TargetType if one.value in kwargs]
+        target = kwargs[target_type.value]
+        return report(
+            reporter=kwargs["reporter"],
+            targets=rows_of(target_type),
+            target_type=target_type,
+            target_id=target.pk,
+            reason=kwargs["reason"],
+            details=kwargs.get("details", ""),
+        )

@@ -58,19 +58,18 @@ def check_credentials(
     """Return who signs in. Raises NotAuthenticated (``invalid_credentials``) or Suspended.
 
     An unknown account costs as much as a wrong password, so neither answer nor time tells which
-    accounts exist; that an account is suspended is told only to who knows its password. The trail
-    does not keep what was typed for an account that is none: people type passwords there.
+    accounts exist; that an account is suspended or banned is told only to who knows its password.
+    The trail does not keep what was typed for an account that is none: people type passwords there.
     """
     lookup = {"email": email.lower()} if email else {"username": (username or "").lower()}
     user: User | None = User.objects.filter(**lookup).first()
-    if user is None or not user.check_password(password) or not user.is_active:
+    if user is None or not user.check_password(password) or user.is_closed:
         even_out(password, user.password if user else None)
         record(SecurityEventKind.SIGN_IN_FAILED, user=user, device=device)
         raise _invalid_credentials()
-    if user.is_suspended:
-        assert user.suspended_until is not None
+    if not user.may_sign_in:
         record(SecurityEventKind.SIGN_IN_FAILED, user=user, device=device)
-        raise Suspended(user.suspended_until, user.suspension_reason)
+        raise Suspended(user.suspended_until if user.is_active else None, user.suspension_reason)
     return user
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils import timezone
 
 from videos.models import Video
 from videos.services.assets import SLOTS, assets_of, undo_pushes
@@ -69,6 +70,11 @@ def toggle_publish(*, video: Video) -> Video:
 def set_published(*, video: Video, published: bool) -> Video:
     """Publish or hide a video."""
     return update_video(video=video, changes={"is_published": published})
+
+
+def set_removed(*, video: Video, removed: bool) -> Video:
+    """Take a video down or bring it back; every address handed out before stops working."""
+    return update_video(video=video, changes={"removed_at": timezone.now() if removed else None})
 
 
 def delete_video(*, video: Video) -> None:

@@ -127,17 +127,19 @@ class CrossSite(ApiError):
 
 
 class Suspended(ApiError):
-    """The account may not sign in for a while; told only to who knows the password."""
+    """The account may not sign in, for a while or for good; told only to who knows the password."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_code = "suspended"
     default_detail = "This account is suspended."
 
-    def __init__(self, until: datetime, reason: str = "") -> None:
-        """Take the end of the suspension and, when one was given, why."""
-        sentence = f"This account is suspended until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    def __init__(self, until: datetime | None, reason: str = "") -> None:
+        """Take the end of the suspension, None for a ban, and, when one was given, why."""
+        sentence = "This account is banned"
+        if until is not None:
+            sentence = f"This account is suspended until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         super().__init__(f"{sentence}: {reason}" if reason else f"{sentence}.")
-        told = {"until": wire_time(until), "reason": reason}
+        told = {"until": wire_time(until) if until else "", "reason": reason}
         self.details = {
             field: [{"code": self.code, "message": text}] for field, text in told.items() if text
         }

@@ -19,7 +19,7 @@ class Advice(NamedTuple):
 BASELINE = {
     "users": "0002_suspension_reason_and_audit_trail",
     "videos": "0004_cloudinary",
-    "social": "0005_playlists",
+    "social": "0008_roles",
 }
 
 # Rules of squawk (https://squawkhq.com/docs/rules) that do not fit here.
