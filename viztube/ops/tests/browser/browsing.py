@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 from viztube.ops.dev.folders import make_data_folder
+from viztube.ops.tests.browser.scenery import INJECTED
 from viztube.ops.tests.site import PROJECT, RunningSite
 
 # As Debian and Ubuntu call it, and Google's own, which GitHub's machines have.
@@ -20,12 +22,8 @@ DESK = {"width": 1280, "height": 900}
 MOST_TABS = 60
 
 
-class NoBrowser(Exception):
-    """There is no Chromium; the text is a sentence that says what to do."""
-
-
 def chromium_program(environ: Mapping[str, str]) -> str:
-    """Return the browser to drive: CHROMIUM if it is set, else what is in PATH; raises NoBrowser.
+    """Return the browser to drive, CHROMIUM or one in PATH; without one the test fails.
 
     Not BROWSER: that is where many desktops and editors name the one that people use.
     """
@@ -33,11 +31,12 @@ def chromium_program(environ: Mapping[str, str]) -> str:
     for name in [chosen] if chosen else PROGRAMS:
         if program := shutil.which(name, path=environ.get("PATH")):
             return program
-    raise NoBrowser(
+    pytest.fail(
         f"There is no program {chosen}: check what CHROMIUM= names."
         if chosen
         else "The browser tests drive Chromium, which is not here: install it (on Debian and "
-        "Ubuntu: `sudo apt install chromium`), or name another with CHROMIUM=."
+        "Ubuntu: `sudo apt install chromium`), or name another with CHROMIUM=.",
+        pytrace=False,
     )
 
 
@@ -121,6 +120,7 @@ def visit(page: Page, path: str) -> None:
     response = page.goto(path)
     assert response is not None
     assert (response.status, urlsplit(page.url).path) == (200, urlsplit(path).path)
+    assert not page.locator(f"#{INJECTED}").count(), f"what people wrote is markup on {path}"
 
 
 def tab_to(page: Page, selector: str) -> None:

@@ -7,19 +7,13 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from viztube.ops.tests.browser.browsing import (
-    NoBrowser,
     Staff,
     chromium_program,
     make_staff,
     watched_page,
 )
+from viztube.ops.tests.browser.scenery import Scenery, set_the_scene
 from viztube.ops.tests.site import RunningSite, running_site, site_environ
-
-# Some rows of everything, so that no list is empty.
-SEEDED = (
-    *("--users=12", "--videos=20", "--comments=60", "--likes=60", "--subscriptions=30"),
-    *("--tweets=20", "--playlists=5", "--playlist-videos=20", "--history=40"),
-)
 
 
 @pytest.fixture(scope="package")
@@ -29,10 +23,7 @@ def browser() -> Iterator[Browser]:
     While it runs, Django refuses queries from this process: Playwright's loop is in its thread.
     The service has processes of its own, which tests reach by HTTP and ``site.manage``.
     """
-    try:
-        program = chromium_program(os.environ)
-    except NoBrowser as error:
-        pytest.fail(str(error), pytrace=False)
+    program = chromium_program(os.environ)
     with sync_playwright() as playwright:
         # Playwright turns Chromium's sandbox off, which containers and root do not have; the pages
         # are our own.
@@ -43,10 +34,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
-    """Return the running service with people and what they made."""
+    """Return the running service."""
     with running_site(site_environ(tmp_path_factory.mktemp("site"))) as running:
-        running.manage("seed_demo", *SEEDED)
         yield running
+
+
+@pytest.fixture(scope="package")
+def scenery(site: RunningSite) -> Scenery:
+    """Return things to look at: some of everything."""
+    return set_the_scene(site)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def links(page: Page, pattern: re.Pattern[str]) -> list[str]:
     return list(dict.fromkeys(path for path in paths if pattern.fullmatch(path)))
 
 
+@pytest.mark.usefixtures("scenery")
 def test_a_superuser_gets_by_keyboard_to_every_list_and_its_details(
     page: Page, superuser: Staff
 ) -> None:
