@@ -29,6 +29,7 @@ from viztube.api.serializers import (
     ListField,
     ModelSerializer,
     Serializer,
+    TimeField,
 )
 from viztube.media.backends import disk
 
@@ -244,7 +245,7 @@ class ReportSerializer(ModelSerializer):
     state = serializers.ChoiceField(
         ["open", *Outcome.values], read_only=True, help_text="How the moderators decided."
     )
-    decided_at = serializers.DateTimeField(source="case.closed_at", read_only=True, allow_null=True)
+    decided_at = TimeField(source="case.closed_at", read_only=True, allow_null=True)
 
     class Meta:
         model = Report

@@ -1,17 +1,30 @@
 """People and their sessions in Django admin."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
 from users.services.audit import record
 from users.services.sessions import revoke, revoke_sessions
+from viztube.desk.admin import DeskAdmin, EvidenceAdmin
+from viztube.desk.cells import shorten
+from viztube.desk.filters import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DaysFilter,
+    set_filter,
+)
+from viztube.desk.search import Search
 
 
 class LowerCaseNames:
@@ -28,7 +41,7 @@ class LowerCaseNames:
         return str(self.cleaned_data["email"]).lower()
 
 
-class AccountCreationForm(LowerCaseNames, AdminUserCreationForm):  # type: ignore[type-arg]
+class AccountCreationForm(LowerCaseNames, UserCreationForm):  # type: ignore[misc]
     """A new account."""
 
     class Meta:
@@ -36,11 +49,11 @@ class AccountCreationForm(LowerCaseNames, AdminUserCreationForm):  # type: ignor
         fields = ("username", "email", "fullname")
 
 
-class AccountChangeForm(LowerCaseNames, UserChangeForm):  # type: ignore[type-arg]
+class AccountChangeForm(LowerCaseNames, UserChangeForm):  # type: ignore[misc]
     """An account that exists."""
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
     """A password given or taken away by staff; either ends every session."""
 
     def save(self, commit: bool = True) -> User:
@@ -54,27 +67,46 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
     """People. Nobody is deleted here: that would take their videos and history with them.
 
-    Only superusers change staff or make someone staff: otherwise whoever may suspend people could
-    make themselves superuser.
+    How they stand (active, suspended) is decided, not edited. Only superusers change staff or make
+    someone staff: otherwise whoever may change people could make themselves superuser.
     """
 
     form = AccountChangeForm
     add_form = AccountCreationForm
     change_password_form = PasswordForm
-    list_display = ("username", "email", "fullname", "is_active", "suspended_until", "created_at")
-    list_filter = ("is_active", "is_staff", "suspended_until")
-    search_fields = ("username", "email", "fullname")
-    ordering = ("-created_at",)
-    show_full_result_count = False
-    readonly_fields = ("id", "avatar", "cover_image", "last_login", "created_at", "updated_at")
+    decides = "channel"
+    list_display = (
+        "username",
+        "email",
+        "fullname",
+        "is_active",
+        "suspended_until",
+        "is_staff",
+        "created_at",
+    )
+    list_filter = (
+        ("is_active", BooleanRadioFilter),
+        set_filter("suspended_until", "suspension"),
+        ("is_staff", BooleanRadioFilter),
+        ("created_at", DaysFilter),
+    )
+    # Those that come first by this order are named first while a name is being typed.
+    ordering = ("-created_at", "-id")
+    search_fields = DeskAdmin.search_fields
+    search = Search(text=("username", "fullname"))
     powers = ("is_staff", "is_superuser", "groups", "user_permissions")
+    standing = ("is_active", "suspended_until", "suspension_reason")
+    readonly_fields = (
+        *("id", *standing, "avatar", "cover_image"),
+        *("last_login", "created_at", "updated_at"),
+    )
     fieldsets = (
         (None, {"fields": ("id", "username", "email", "fullname", "password")}),
         ("Pictures", {"fields": ("avatar", "cover_image")}),
-        ("Standing", {"fields": ("is_active", "suspended_until", "suspension_reason")}),
+        ("Standing", {"fields": standing}),
         ("Staff", {"fields": powers}),
         ("Dates", {"fields": ("created_at", "updated_at", "last_login")}),
     )
@@ -83,17 +115,52 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
             None,
             {
                 "fields": (
-                    "username",
-                    "email",
-                    "fullname",
-                    "usable_password",
-                    "password1",
-                    "password2",
+                    *("username", "email", "fullname"),
+                    *("usable_password", "password1", "password2"),
                 )
             },
         ),
     )
     actions = ("sign_out_everywhere",)
+
+    def may_see_addresses(self, request: HttpRequest) -> bool:
+        """Tell whether this person needs e-mail addresses: not who decides about content."""
+        user = request.user
+        return user.has_perm("social.decide_people") or user.has_perm("users.change_user")
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Leave out the address for who does not need it."""
+        columns = super().get_list_display(request)
+        shown = self.may_see_addresses(request)
+        return columns if shown else tuple(name for name in columns if name != "email")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Leave out the address and the hash for who does not need them."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return sets
+        hidden = set() if self.may_see_addresses(request) else {"email"}
+        if not self.has_change_permission(request, obj):
+            hidden.add("password")
+        return [
+            (
+                title,
+                {**options, "fields": [name for name in options["fields"] if name not in hidden]},
+            )
+            for title, options in sets
+        ]
+
+    def get_search(self, request: HttpRequest) -> Search:
+        """Search addresses too for who may see them."""
+        if not self.may_see_addresses(request):
+            return self.search
+        return replace(self.search, text=(*self.search.text, "email"))
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Keep an address from being guessed by filters in the address of the page."""
+        if lookup.startswith("email") and not self.may_see_addresses(request):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Show powers and groups without letting them be changed, but to superusers."""
@@ -104,18 +171,14 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         """Keep staff from changing each other's accounts and passwords."""
         if obj is not None and obj.is_staff and not request.user.is_superuser:
             return False
-        return super().has_change_permission(request, obj)
+        return bool(super().has_change_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Store an account; who is suspended or made inactive is signed out for good."""
+        """Store an account; who is no longer staff, or newly, signs in again."""
         super().save_model(request, obj, form, change)
         # A running session remembers for a minute who is staff.
-        if not obj.may_sign_in or "is_staff" in form.changed_data:
+        if "is_staff" in form.changed_data:
             revoke_sessions(user=obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse: an account is made inactive instead."""
-        return False
 
     @admin.action(description="Sign out on every device", permissions=["change"])
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -128,39 +191,55 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         self.message_user(request, f"{count} sessions revoked.")
 
 
-class EvidenceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What staff may look at and nobody may edit."""
+admin.site.unregister(Group)
 
-    list_select_related = ("user",)
-    show_full_result_count = False
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
+    """Roles of staff. Only superusers change them: others would give themselves more."""
+
+    ordering = ("name", "id")
+    search_fields = DeskAdmin.search_fields
+    search = Search(text=("name",))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: it writes itself."""
-        return False
+        """Let superusers."""
+        return bool(request.user.is_superuser)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: it is evidence."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: it is evidence."""
-        return False
+        """Let superusers."""
+        return bool(request.user.is_superuser)
 
 
 @admin.register(RefreshSession)
 class RefreshSessionAdmin(EvidenceAdmin):
     """Devices that are signed in: to look at and to revoke, never to edit."""
 
-    list_display = ("user", "device", "address", "used_at", "expires_at", "live")
-    list_filter = ("used_at", "revoked_at")
-    search_fields = ("user__username", "user__email", "address", "device")
-    ordering = ("-used_at",)
+    list_display = (
+        "device_name",
+        "owner",
+        "address",
+        "created_at",
+        "used_at",
+        "expires_at",
+        "live",
+    )
+    list_select_related = ("user",)
+    list_filter = (("user", AutocompleteSelectFilter), ("created_at", DaysFilter))
+    search = Search(owner="user", address="address", ids=("id", "user"))
     exclude = ("digest",)
     actions = ("revoke",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Keep the digest from being guessed by filters in the address."""
-        return not lookup.startswith("digest") and super().lookup_allowed(lookup, value, request)
+        return not lookup.startswith("digest") and bool(
+            super().lookup_allowed(lookup, value, request)
+        )
+
+    @admin.display(description="device")
+    def device_name(self, session: RefreshSession) -> str:
+        """Return what the device calls itself."""
+        return shorten(session.device) or "unknown device"
 
     @admin.display(boolean=True, description="live")
     def live(self, session: RefreshSession) -> bool:
@@ -186,8 +265,16 @@ class RefreshSessionAdmin(EvidenceAdmin):
 class SecurityEventAdmin(EvidenceAdmin):
     """The audit trail: sign-ins, failures, reuse of tokens, new passwords."""
 
-    list_display = ("created_at", "kind", "user", "address", "device")
-    list_filter = ("kind", "created_at")
-    search_fields = ("user__username", "user__email", "address", "device")
-    # Ids grow with time, so the newest come first by the primary key.
-    ordering = ("-id",)
+    list_display = ("created_at", "kind", "owner", "address", "device_name")
+    list_select_related = ("user",)
+    list_filter = (
+        ("kind", ChoicesDropdownFilter),
+        ("user", AutocompleteSelectFilter),
+        ("created_at", DaysFilter),
+    )
+    search = Search(owner="user", address="address", ids=("id", "user"))
+
+    @admin.display(description="device")
+    def device_name(self, event: SecurityEvent) -> str:
+        """Return what the device called itself."""
+        return shorten(event.device)

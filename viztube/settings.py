@@ -16,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from viztube.desk import site as desk
 from viztube.environment import Environment
 from viztube.ops.logs import logging_config
 from viztube.ops.redaction import hide_everywhere
@@ -58,6 +59,8 @@ ALLOWED_HOSTS = [str(_public.hostname), "localhost", "127.0.0.1", "[::1]", "vizt
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 1 if HTTPS else 0, minimum=0, maximum=5)
 
 INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -87,6 +90,7 @@ MIDDLEWARE = [
     "viztube.api.middleware.BodySizeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "viztube.desk.policy.DeskPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "viztube.api.middleware.TrailingSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -111,10 +115,14 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
             ],
         },
     },
 ]
+
+# How Django admin looks.
+UNFOLD = desk.UNFOLD
 
 try:
     _database = env.database("DATABASE_URL")
@@ -223,6 +231,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = r"Y-m-d H:i \U\T\C"
 
 # Files. Uploads are received below MEDIA_ROOT, so that publishing one is a rename, never a copy.
 STATIC_URL = "/static/"

@@ -49,9 +49,6 @@ def change_form(user: User, **changes: Any) -> dict[str, Any]:
         "username": user.username,
         "email": user.email,
         "fullname": user.fullname,
-        "is_active": "on",
-        "suspended_until_0": "",
-        "suspended_until_1": "",
         **changes,
     }
     return {name: value for name, value in fields.items() if value is not None}

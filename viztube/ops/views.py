@@ -1,5 +1,6 @@
 """Health for machines and a landing page for people."""
 
+from csp.decorators import csp
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -12,6 +13,7 @@ from viztube import __version__
 from viztube.api.errors import Unavailable
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
+from viztube.desk.policy import PAGE_POLICY
 from viztube.ops.health import cache_answers, database_answers
 
 
@@ -30,6 +32,7 @@ class HealthViewSet(ApiViewSet):
 
 
 @require_safe
+@csp(PAGE_POLICY)
 def landing(request: HttpRequest) -> HttpResponse:
     """Show name, version, health and where the documentation is."""
     checks = {"Database": database_answers(), "Cache": cache_answers()}

@@ -1,0 +1,1 @@
+"""The staff desk: what every page of Django admin has in common."""
