@@ -112,7 +112,14 @@ def screenshot(page: Page, name: str) -> None:
     # The folder above is private, whoever makes it first.
     make_data_folder(SCREENSHOTS.parent)
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
+    window = page.viewport_size
+    assert window is not None
+    # A window as high as the page: in a picture of more than the window, what sticks to its bottom
+    # lies across the middle.
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({**window, "height": max(height, window["height"])})
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+    page.set_viewport_size(window)
 
 
 def visit(page: Page, path: str) -> None:
