@@ -64,8 +64,11 @@ class Actor:
 
 
 def staff(user: User) -> Actor:
-    """Return a member of staff as an actor; one who may not sign in has no permission."""
-    return Actor(user.pk, user.username, role_of(user), frozenset(user.get_all_permissions()))
+    """Return a member of staff as an actor; one who was banned has no permission and no rank."""
+    permissions = frozenset(user.get_all_permissions())
+    held = (role for name, role in _ROLES.items() if f"social.{name}" in permissions)
+    role = Role.SUPERUSER if user.is_superuser else max(held, default=Role.PERSON)
+    return Actor(user.pk, user.username, role, permissions)
 
 
 def operator(name: str) -> Actor:

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
     "viztube.media",
+    "viztube.desk",
     "users",
     "videos",
     "social",

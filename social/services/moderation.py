@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from social.decisions import MAX_DAYS, Decision
 from social.models import REASON_LENGTH, Case, ModerationAction, TargetType
-from social.roles import Actor, role_of
+from social.roles import Actor, Role, role_of
 from social.services.targets import LABEL_LENGTH, describe, locked
 from users.models import User
 from viztube.api.errors import Conflict
@@ -69,15 +69,25 @@ def decide(
         )
 
 
-def may_decide(*, actor: Actor, decision: Decision, target_type: TargetType, owner: User) -> None:
-    """Raise Refused unless this actor may decide so about what this person owns."""
+def may_decide(
+    *,
+    actor: Actor,
+    decision: Decision,
+    target_type: TargetType,
+    owner: User,
+    role: Role | None = None,
+) -> None:
+    """Raise Refused unless this actor may decide so about what this person owns.
+
+    ``role`` is the owner's, where it is known already.
+    """
     if target_type not in decision.targets:
         raise Refused(f"{decision.label} is no decision about a {target_type.value}.")
     if not actor.has_perm(decision.permission):
         raise Refused(f"Your role does not allow the decision {decision.label.lower()}.")
     if owner.pk == actor.id:
         raise Refused("This is about you: let somebody else decide.")
-    if role_of(owner) > actor.role:
+    if (role_of(owner) if role is None else role) > actor.role:
         raise Refused(f"{owner.username} has a higher role than you: let an administrator decide.")
 
 
