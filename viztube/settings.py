@@ -232,11 +232,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-# On the desk, where people in different places talk about the same moment.
-DATE_FORMAT = "Y-m-d"
-DATETIME_FORMAT = r"Y-m-d H:i \U\T\C"
-DATE_FORMAT = "Y-m-d"
-DATETIME_FORMAT = r"Y-m-d H:i \U\T\C"
+FORMAT_MODULE_PATH = "viztube.desk.formats"
 
 # Files. Uploads are received below MEDIA_ROOT, so that publishing one is a rename, never a copy.
 STATIC_URL = "/static/"
