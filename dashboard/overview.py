@@ -24,7 +24,7 @@ GIGABYTE = 10**9
 
 
 def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return what the start page shows of what this person may see (unfold's DASHBOARD_CALLBACK)."""
+    """Return what the start page shows this person; unfold calls it as its DASHBOARD_CALLBACK."""
     allowed = request.user.has_perm
     shown: dict[str, Any] = {}
     if allowed("social.view_case"):
@@ -94,8 +94,11 @@ def _chart(label: str, numbers: dict[date, Any]) -> str:
 
 
 def _disk() -> dict[str, Any]:
-    """Return how full the disk of the media is."""
-    usage = shutil.disk_usage(settings.MEDIA_ROOT)
+    """Return how full the disk of the media is, nothing when it is away."""
+    try:
+        usage = shutil.disk_usage(settings.MEDIA_ROOT)
+    except OSError:
+        return {}
     used = usage.total - usage.free
     return {
         "used": used / GIGABYTE,

@@ -67,11 +67,13 @@ class CaseAdmin(EvidenceAdmin):
         ("opened_at", DaysFilter),
     )
     search = Search(ids=("id", "target_id"), owner="owner")
+    # Of those that are closed; see get_ordering.
+    ordering = ("-opened_at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         """Return cases with their owners and the number of their reports, by which they go."""
         cases = Case.objects.with_reports_count().select_related("owner")
-        return cases.order_by(*self.get_ordering(request))  # type: ignore[no-any-return]
+        return cases.order_by(*self.get_ordering(request))
 
     def get_ordering(self, request: HttpRequest) -> Any:
         """Put what most people reported in front of the queue, and the latest of the others."""

@@ -110,7 +110,7 @@ def test_an_account_that_is_there_becomes_staff_and_keeps_its_password_and_sessi
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     user = UserFactory.create(is_active=False)
-    moderators = Group.objects.create(name="Moderators")
+    moderators = Group.objects.get(name="Moderators")
     arguments = (user.username, "--email", user.email, "--group", "Moderators")
     said = create_json(capsys, *arguments)
 
