@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize
 
 from viztube.ops.dev.folders import make_data_folder
 from viztube.ops.tests.browser.scenery import INJECTED
@@ -18,8 +18,9 @@ from viztube.ops.tests.site import PROJECT, RunningSite
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = PROJECT / ".data" / "screenshots"
 PATIENCE = 15_000  # milliseconds; all of it is needed only by what fails
-DESK = {"width": 1280, "height": 900}
-MOST_TABS = 60
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+MOST_TABS = 100
 
 
 def chromium_program(environ: Mapping[str, str]) -> str:
@@ -127,7 +128,14 @@ def visit(page: Page, path: str) -> None:
     response = page.goto(path)
     assert response is not None
     assert (response.status, urlsplit(page.url).path) == (200, urlsplit(path).path)
-    assert not page.locator(f"#{INJECTED}").count(), f"what people wrote is markup on {path}"
+    check_page(page)
+
+
+def check_page(page: Page) -> None:
+    """Fail when a page took what people wrote for markup, or is wider than its window."""
+    assert not page.locator(f"#{INJECTED}").count(), f"what people wrote is markup on {page.url}"
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0, f"{page.url} is {width} pixels wider than its window"
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -153,3 +161,4 @@ def leave_by(page: Page, act: Callable[[], object]) -> None:
     """Do what leads to another page, and wait until that one is there."""
     with page.expect_navigation():
         act()
+    check_page(page)

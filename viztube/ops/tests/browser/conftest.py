@@ -56,3 +56,15 @@ def page(browser: Browser, site: RunningSite) -> Iterator[Page]:
 def superuser(site: RunningSite) -> Staff:
     """Return who may do everything."""
     return make_staff(site, "root", "--superuser")
+
+
+@pytest.fixture(scope="package")
+def moderator(site: RunningSite) -> Staff:
+    """Return who decides about content."""
+    return make_staff(site, "mona", "--group", "Moderators")
+
+
+@pytest.fixture(scope="package")
+def senior(site: RunningSite) -> Staff:
+    """Return who decides about people as well."""
+    return make_staff(site, "selma", "--group", "Senior moderators")
