@@ -28,20 +28,21 @@ def decide(
     reason: str,
     days: int | None = None,
     case: Case | None = None,
+    dry_run: bool = False,
 ) -> ModerationAction:
     """Apply a decision and return its line in the log; raises Refused, and then nothing happened.
 
     It takes effect with the commit: sessions, addresses and lists follow at once. An open case
     about the target is closed if the decision says how. ``case`` is where it was taken, when that
-    is about something else of the same person.
+    is about something else of the same person. With ``dry_run`` nothing happens either way, and
+    the line that would have been added is returned.
     """
     reason = checked_reason(reason)
     with transaction.atomic():
         # Two who decide at once: the second waits here and then finds it done.
         target = locked(target_type, target_id)
-        about = (
-            Case.objects.open().select_for_update(no_key=True).filter(target_id=target_id).first()
-        )
+        cases = Case.objects.open().filter(target_type=target_type, target_id=target_id)
+        about = cases.select_for_update(no_key=True).first()
         owner, label = _owner_and_label(target, about)
         may_decide(actor=actor, decision=decision, target_type=target_type, owner=owner)
         if decision.needs_target and target is None:
@@ -51,12 +52,8 @@ def decide(
         if objection := decision.objection(target):
             raise Refused(objection)
         until = _until(decision, days)
-        decision.apply(target, reason=reason, until=until)
-        if about is not None and decision.outcome:
-            about.closed_at, about.outcome = timezone.now(), decision.outcome
-            about.save(update_fields=["closed_at", "outcome"])
         decided_on = about or case
-        return log(
+        line = _line(
             actor=actor,
             decision=decision.name,
             target_type=target_type,
@@ -67,6 +64,14 @@ def decide(
             until=until,
             case_id=decided_on.pk if decided_on else None,
         )
+        if dry_run:
+            return line
+        decision.apply(target, reason=reason, until=until)
+        if about is not None and decision.outcome:
+            about.closed_at, about.outcome = timezone.now(), decision.outcome
+            about.save(update_fields=["closed_at", "outcome"])
+        line.save(force_insert=True)
+    return line
 
 
 def may_decide(
@@ -103,9 +108,15 @@ def checked_reason(reason: str) -> str:
 
 def log(*, actor: Actor, target_label: str, owner: User, **columns: Any) -> ModerationAction:
     """Add a line to the log, in the transaction that does what it tells."""
-    return ModerationAction.objects.create(
+    line = _line(actor=actor, target_label=target_label, owner=owner, **columns)
+    line.save(force_insert=True)
+    return line
+
+
+def _line(*, actor: Actor, target_label: str, owner: User, **columns: Any) -> ModerationAction:
+    return ModerationAction(
         actor_id=actor.id,
-        actor_label=actor.label,
+        actor_label=actor.label[:LABEL_LENGTH],
         actor_role=actor.role.label,
         target_label=target_label[:LABEL_LENGTH],
         owner_id=owner.pk,

@@ -1,5 +1,5 @@
 """Fixtures of the tests of what people do with videos."""
 
-from videos.tests.conftest import tiny_clip, tiny_clip_bytes
+from videos.tests.conftest import stranger_client, tiny_clip, tiny_clip_bytes
 
-__all__ = ["tiny_clip", "tiny_clip_bytes"]
+__all__ = ["stranger_client", "tiny_clip", "tiny_clip_bytes"]
