@@ -87,6 +87,8 @@ def _chart(label: str, numbers: dict[date, Any]) -> str:
                     "label": label,
                     "data": [round(float(number), 3) for number in numbers.values()],
                     "backgroundColor": "var(--color-primary-600)",
+                    "displayYAxis": True,
+                    "maxTicksXLimit": 8,
                 }
             ],
         }

@@ -144,6 +144,7 @@ class CaseAdmin(EvidenceAdmin):
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
+                "original": case,
                 "title": f"{case.get_target_type_display()} of {case.owner.username}",
                 "case": case,
                 "form": form,

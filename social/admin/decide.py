@@ -59,6 +59,7 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
             **site.each_context(request),
             "title": _title(target_type, targets),
             "opts": model._meta,
+            "original": targets[0] if len(targets) == 1 else None,
             "form": form,
             "things": [
                 {

@@ -82,7 +82,7 @@ def _any(conditions: dict[str, Any]) -> Q:
 
 
 def _name_of_id(name: str) -> str:
-    return "id" if name == "id" else f"{name.replace('_', ' ')} id"
+    return "id" if name == "id" else f"{name.removesuffix('_id').replace('_', ' ')} id"
 
 
 def _address(term: str) -> str | None:
