@@ -27,10 +27,10 @@ def test_every_page_shows_what_people_wrote_as_they_wrote_it(
     pictures(page, "desk-start")
     for kind, text in (("video", "How to "), ("comment", "Comment "), ("tweet", "Tweet ")):
         open_case(page, text + MARKUP)
-        assert f"Because of {MARKUP}" in page.inner_text("main")
+        assert f"Because of {MARKUP}" in page.inner_text("#main")
         pictures(page, f"case-{kind}")
     open_case(page, "@olive")
-    assert f"Olive {MARKUP}" in page.inner_text("main")
+    assert f"Olive {MARKUP}" in page.inner_text("#main")
     pictures(page, "case-channel")
 
     videos = f"target=video&id={scenery.video['id']}"
@@ -46,4 +46,4 @@ def test_a_case_fits_on_a_phone(page: Page, scenery: Scenery, senior: Staff) -> 
     open_case(page, "How to ")
     screenshot(page, "case-video-phone")
     check_page(page)
-    assert re.search("Decide", page.inner_text("main"))
+    assert re.search("Decide", page.inner_text("#main"))
