@@ -60,14 +60,17 @@ class Actor:
 
     def has_perm(self, permission: str) -> bool:
         """Tell whether they may, by their role."""
-        return self.role >= Role.SUPERUSER or permission in self.permissions
+        return self.role == Role.OPERATOR or permission in self.permissions
 
 
 def staff(user: User) -> Actor:
-    """Return a member of staff as an actor; one who was banned has no permission and no rank."""
-    permissions = frozenset(user.get_all_permissions())
+    """Return a member of staff as an actor; one who may not sign in may nothing."""
+    # Django knows who was banned, but not who is suspended.
+    permissions = frozenset(user.get_all_permissions() if user.may_sign_in else ())
     held = (role for name, role in _ROLES.items() if f"social.{name}" in permissions)
-    role = Role.SUPERUSER if user.is_superuser else max(held, default=Role.PERSON)
+    role = max(held, default=Role.PERSON)
+    if user.is_superuser and user.may_sign_in:
+        role = Role.SUPERUSER
     return Actor(user.pk, user.username, role, permissions)
 
 

@@ -67,10 +67,13 @@ class CaseAdmin(EvidenceAdmin):
         ("opened_at", DaysFilter),
     )
     search = Search(ids=("id", "target_id"), owner="owner")
+    # Of those that are closed; see get_ordering.
+    ordering = ("-opened_at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
-        """Return cases with the number of their reports."""
-        return super().get_queryset(request).with_reports_count()  # type: ignore[no-any-return]
+        """Return cases with their owners and the number of their reports, by which they go."""
+        cases = Case.objects.with_reports_count().select_related("owner")
+        return cases.order_by(*self.get_ordering(request))
 
     def get_ordering(self, request: HttpRequest) -> Any:
         """Put what most people reported in front of the queue, and the latest of the others."""
@@ -104,10 +107,10 @@ class CaseAdmin(EvidenceAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page on which to decide about anything."""
-        view = self.admin_site.admin_view(self.decide)
+        view = self.admin_site.admin_view(self.decide_page)
         return [path("decide/", view, name="social_case_decide"), *super().get_urls()]
 
-    def decide(self, request: HttpRequest) -> HttpResponse:
+    def decide_page(self, request: HttpRequest) -> HttpResponse:
         """Decide about what is named in the address, with or without a case."""
         return decide_view(request, self.admin_site)
 
@@ -123,7 +126,7 @@ class CaseAdmin(EvidenceAdmin):
         if not self.has_view_permission(request, case):
             raise PermissionDenied
         if case is None:
-            return self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined,no-any-return]
+            return self._get_obj_does_not_exist_redirect(  # type: ignore[no-any-return]
                 request, self.opts, object_id
             )
         actor = staff(request.user)  # type: ignore[arg-type]
@@ -141,6 +144,7 @@ class CaseAdmin(EvidenceAdmin):
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
+                "original": case,
                 "title": f"{case.get_target_type_display()} of {case.owner.username}",
                 "case": case,
                 "form": form,

@@ -46,8 +46,9 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
             if (decision.needs_target or cases)
             and any(decision.objection(target) is None for target in targets)
         ],
-    ).preselecting(request.GET.get("decision", ""))
-    if request.method == "POST" and form.is_valid():
+        preselect=request.GET.get("decision", ""),
+    )
+    if form.is_valid():
         _apply(request, form, actor, targets)
         return redirect(_back(target_type, targets))
     model = MODELS[target_type]
@@ -58,6 +59,7 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
             **site.each_context(request),
             "title": _title(target_type, targets),
             "opts": model._meta,
+            "original": targets[0] if len(targets) == 1 else None,
             "form": form,
             "things": [
                 {

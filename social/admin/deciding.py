@@ -1,7 +1,8 @@
 """The form with which staff decide, and what it may offer to whom."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from unfold.widgets import (
@@ -19,7 +20,8 @@ from users.models import User
 USUAL_DAYS = 7
 
 
-class Option(NamedTuple):
+@dataclass(frozen=True)
+class Option:
     """A decision that can be taken about one kind of thing."""
 
     target_type: TargetType
@@ -72,9 +74,14 @@ class DecisionForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
     )
 
-    def __init__(self, data: Any = None, *, options: Iterable[Option], **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any = None, *, options: Iterable[Option], preselect: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(data, **kwargs)
         self.options = {option.value: option for option in options}
+        for value, option in self.options.items():
+            if option.decision.name == preselect:
+                self.initial["decision"] = value
         field = self.fields["decision"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(value, option.decision.label) for value, option in self.options.items()]
@@ -99,10 +106,3 @@ class DecisionForm(forms.Form):
     def days_chosen(self) -> int | None:
         """Return the days of a valid form, None for what does not end."""
         return self.cleaned_data.get("days") if self.chosen.decision.takes_days else None
-
-    def preselecting(self, name: str) -> "DecisionForm":
-        """Choose a decision by its name, if it is on offer."""
-        for value, option in self.options.items():
-            if option.decision.name == name:
-                self.initial["decision"] = value
-        return self

@@ -41,9 +41,8 @@ def decide(
     with transaction.atomic():
         # Two who decide at once: the second waits here and then finds it done.
         target = locked(target_type, target_id)
-        about = (
-            Case.objects.open().select_for_update(no_key=True).filter(target_id=target_id).first()
-        )
+        cases = Case.objects.open().filter(target_type=target_type, target_id=target_id)
+        about = cases.select_for_update(no_key=True).first()
         owner, label = _owner_and_label(target, about)
         may_decide(actor=actor, decision=decision, target_type=target_type, owner=owner)
         if decision.needs_target and target is None:
@@ -117,7 +116,7 @@ def log(*, actor: Actor, target_label: str, owner: User, **columns: Any) -> Mode
 def _line(*, actor: Actor, target_label: str, owner: User, **columns: Any) -> ModerationAction:
     return ModerationAction(
         actor_id=actor.id,
-        actor_label=actor.label,
+        actor_label=actor.label[:LABEL_LENGTH],
         actor_role=actor.role.label,
         target_label=target_label[:LABEL_LENGTH],
         owner_id=owner.pk,

@@ -72,6 +72,7 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": environment,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "dashboard.overview.start_page",
     "SIDEBAR": {"navigation": navigation},
     "STYLES": [lambda request: static("desk/desk.css")],
 }

@@ -12,9 +12,9 @@ register = template.Library()
 
 
 @register.simple_tag
-def link_to(row: Any) -> str:
-    """Return a link to the page of a row."""
-    return link(row)
+def link_to(row: Any, text: str | None = None) -> str:
+    """Return a link to the page of a row; its text is the row's own if none is given."""
+    return link(row, text)
 
 
 @register.simple_tag
