@@ -28,10 +28,10 @@ SHELL_SCRIPTS = { $(call OURS,*.sh); git grep --untracked -lE '^\#!.*[/ ](ba|da)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow lint format lock
+.PHONY: help run test test-slow browser-test lint format lock
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/installed ## Run VizTube with its database here (HOST=, PORT=, DATA_DIR=); Ctrl-C stops
 	@$(DEV) run
@@ -52,6 +52,9 @@ export SLOW_TESTS
 
 test-slow: .venv/installed ## Run the tests that take long, one after another (ARGS=)
 	@DEBUG=1 $(DEV) services -- $(BIN)/python -c "$$SLOW_TESTS" -m slow $(ARGS)
+
+browser-test: .venv/installed ## Run those of them that drive Chromium (CHROMIUM=, ARGS=)
+	@DEBUG=1 $(DEV) services -- $(BIN)/python -m pytest -m browser viztube/ops/tests/browser $(ARGS)
 
 lint: .venv/installed ## Check style, types, the direction of imports, migrations, settings, deployment
 	@# That the lock names everything its packages need.

@@ -23,7 +23,7 @@ def _shown() -> Q:
 
 
 class PostQuerySet(models.QuerySet[Any]):
-    """Reads of what people write: comments and tweets."""
+    """Reads of what people write, comments and tweets, and the end of many at once."""
 
     def published(self) -> Self:
         """Return what everyone may see; for comments, where they may see the video."""
@@ -40,10 +40,6 @@ class PostQuerySet(models.QuerySet[Any]):
         """Order by time, the latest in front."""
         return self.order_by("-created_at", "-pk")
 
-
-class CommentQuerySet(PostQuerySet):
-    """Reads of comments, and the end of many at once."""
-
     def purge(self) -> None:
         """Delete the rows with what refers to them, in the caller's transaction.
 
@@ -57,6 +53,10 @@ class CommentQuerySet(PostQuerySet):
             rows = relation.related_model._default_manager
             rows.filter(**{f"{relation.field.name}__in": self}).delete()
         self._raw_delete(self.db)
+
+
+class CommentQuerySet(PostQuerySet):
+    """Reads of comments."""
 
     def visible_to(self, user: Viewer) -> Self:
         """Return what a person may see: one's own also under a video that is hidden by now."""

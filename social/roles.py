@@ -64,10 +64,14 @@ class Actor:
 
 
 def staff(user: User) -> Actor:
-    """Return a member of staff as an actor; one who may not sign in has no permission."""
+    """Return a member of staff as an actor; one who may not sign in may nothing."""
     # Django knows who was banned, but not who is suspended.
-    permissions = user.get_all_permissions() if user.may_sign_in else ()
-    return Actor(user.pk, user.username, role_of(user), frozenset(permissions))
+    permissions = frozenset(user.get_all_permissions() if user.may_sign_in else ())
+    held = (role for name, role in _ROLES.items() if f"social.{name}" in permissions)
+    role = max(held, default=Role.PERSON)
+    if user.is_superuser and user.may_sign_in:
+        role = Role.SUPERUSER
+    return Actor(user.pk, user.username, role, permissions)
 
 
 def operator(name: str) -> Actor:

@@ -195,7 +195,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
+class GroupAdmin(DjangoGroupAdmin, DeskAdmin):  # type: ignore[misc]
     """Roles of staff. Only superusers change them: others would give themselves more."""
 
     ordering = ("name", "id")

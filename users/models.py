@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
 from users.querysets import RefreshSessionQuerySet, UserManager
@@ -65,6 +66,25 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(
                 condition=models.Q(email=Lower("email")) & ~models.Q(email=""),
                 name="users_user_email_lower",
+            ),
+        ]
+        # The lists of staff, the newest first: all, and the few that they look for.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["created_at", "id"], name="users_user_all"),
+            *(
+                models.Index(
+                    fields=["created_at", "id"], name=f"users_user_{name}", condition=condition
+                )
+                for name, condition in {
+                    "inactive": models.Q(is_active=False),
+                    "suspended": models.Q(suspended_until__isnull=False),
+                    "staff": models.Q(is_staff=True),
+                }.items()
+            ),
+            # icontains compares in upper case.
+            *(
+                GinIndex(OpClass(Upper(name), name="gin_trgm_ops"), name=f"users_user_{name}_trgm")
+                for name in ("username", "fullname", "email")
             ),
         ]
 
@@ -132,6 +152,11 @@ class RefreshSession(models.Model):
                 name="users_refreshsession_expires_later",
             ),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["created_at", "id"], name="users_refreshsession_all"),
+            # Who else came from there.
+            models.Index(fields=["address", "created_at"], name="users_refreshsession_address"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device or 'unknown device'} ({self.created_at:%Y-%m-%d})"
@@ -173,6 +198,11 @@ class SecurityEvent(models.Model):
                 condition=models.Q(kind__in=SecurityEventKind.values),
                 name="users_securityevent_kind_known",
             ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["created_at", "id"], name="users_securityevent_all"),
+            models.Index(fields=["kind", "created_at", "id"], name="users_securityevent_of_kind"),
+            models.Index(fields=["address", "created_at"], name="users_securityevent_address"),
         ]
 
     def __str__(self) -> str:

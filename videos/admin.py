@@ -1,54 +1,58 @@
-"""Videos in Django admin."""
+"""Videos and what is counted about them in Django admin."""
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from videos.models import Video
-from videos.services.videos import set_published
+from videos.models import DailyViews, Notification, Video, ViewEvent, WatchHistory
+from videos.services.pushes import push_again
+from viztube.desk.admin import EvidenceAdmin
+from viztube.desk.cells import link_to, shorten
+from viztube.desk.filters import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DaysFilter,
+    set_filter,
+)
+from viztube.desk.search import Search
 from viztube.media.backends import disk
 
 
 @admin.register(Video)
-class VideoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Videos: to find, to watch, to publish or hide. Their texts are their owners'."""
+class VideoAdmin(EvidenceAdmin):
+    """Videos: to find, to watch, to decide about. Their texts are their owners'."""
 
+    decides = "video"
     list_display = (
-        "title",
-        "user",
-        "is_published",
-        "removed_at",
-        "duration",
-        "views",
-        "created_at",
+        *("name", "owner", "is_published", "removed_at", "processing_status"),
+        *("duration", "views", "created_at"),
     )
     list_select_related = ("user",)
-    list_filter = ("is_published", "processing_status", "created_at")
-    search_fields = ("title", "user__username", "id")
-    show_full_result_count = False
-    ordering = ("-created_at",)
-    fields = (
-        "id",
-        "title",
-        "description",
-        "user",
-        "player",
-        "duration",
-        "width",
-        "height",
-        "views",
-        "is_published",
-        "removed_at",
-        "processing_status",
-        "processing_error",
-        "stream_file",
-        "created_at",
-        "updated_at",
+    list_filter = (
+        ("user", AutocompleteSelectFilter),
+        ("is_published", BooleanRadioFilter),
+        set_filter("removed_at", "removal"),
+        ("processing_status", ChoicesDropdownFilter),
+        ("created_at", DaysFilter),
     )
-    actions = ("publish", "hide")
+    search = Search(text=("title",), owner="user", ids=("id", "user"))
+    fields = (
+        *("id", "title", "description", "user", "player"),
+        *("duration", "width", "height", "views"),
+        *("is_published", "removed_at", "processing_status", "processing_error", "stream_file"),
+        *("created_at", "updated_at"),
+    )
+    actions = ("try_again",)
+
+    @admin.display(description="title")
+    def name(self, video: Video) -> str:
+        """Return the title, shortened."""
+        return shorten(video.title)
 
     @admin.display(description="Video")
     def player(self, video: Video) -> str:
@@ -59,36 +63,63 @@ class VideoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             disk().url(video.thumbnail_path),
         )
 
-    @admin.action(description="Publish the chosen videos", permissions=["publish"])
-    def publish(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        """Publish; removed videos stay hidden."""
-        self._set_published(request, queryset, published=True)
+    @admin.action(description="Send to Cloudinary again", permissions=["push"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
+        """Send what could not be brought to Cloudinary once more."""
+        count = sum(push_again(video=video) for video in queryset)
+        self.message_user(request, f"{count} videos are on their way again.")
 
-    @admin.action(description="Hide the chosen videos", permissions=["publish"])
-    def hide(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        """Unpublish; every address handed out before stops working."""
-        self._set_published(request, queryset, published=False)
+    def has_push_permission(self, request: HttpRequest) -> bool:
+        """Let those who were given the change permission, although nothing is editable."""
+        in_use = settings.CLOUDINARY_ACCOUNT is not None
+        return in_use and bool(request.user.has_perm("videos.change_video"))
 
-    def _set_published(
-        self, request: HttpRequest, queryset: QuerySet[Video], *, published: bool
-    ) -> None:
-        videos = list(queryset.exclude(is_published=published))
-        for video in videos:
-            set_published(video=video, published=published)
-        self.message_user(request, f"{len(videos)} videos changed.")
 
-    def has_publish_permission(self, request: HttpRequest) -> bool:
-        """Let those publish and hide who were given the change permission."""
-        return bool(request.user.has_perm("videos.change_video"))
+class OfVideo(EvidenceAdmin):
+    """Rows about a video."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: videos are uploaded through the API, which checks them."""
-        return False
+    list_select_related: tuple[str, ...] = ("video",)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: a row edited here would leave its files behind."""
-        return False
+    @admin.display(description="video")
+    def of_video(self, row: Any) -> str:
+        """Return a link to the video."""
+        return link_to(row.video)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: what breaks the rules is hidden, and stays as evidence."""
-        return False
+
+@admin.register(DailyViews)
+class DailyViewsAdmin(OfVideo):
+    """How often videos were viewed, day by day."""
+
+    list_display = ("day", "of_video", "views")
+    ordering = ("-day", "-id")
+    search = Search(owner="video__user", ids=("video",))
+
+
+@admin.register(ViewEvent)
+class ViewEventAdmin(OfVideo):
+    """Views of the last minute, which are not yet in the totals."""
+
+    list_display = ("viewed_at", "of_video")
+    ordering = ("-id",)
+    search = Search(ids=("video",))
+
+
+@admin.register(WatchHistory)
+class WatchHistoryAdmin(OfVideo):
+    """What people watched last, as they see it themselves."""
+
+    list_display = ("watched_at", "owner", "of_video")
+    list_select_related = ("user", "video")
+    list_filter = (("user", AutocompleteSelectFilter), ("watched_at", DaysFilter))
+    ordering = ("-watched_at", "-id")
+    search = Search(owner="user", ids=("id", "user", "video"))
+
+
+@admin.register(Notification)
+class NotificationAdmin(EvidenceAdmin):
+    """What Cloudinary told us in the last days, by digest."""
+
+    list_display = ("received_at", "digest")
+    list_filter = (("received_at", DaysFilter),)
+    ordering = ("-received_at", "-pk")
+    search = Search(ids=())

@@ -129,6 +129,18 @@ class Video(models.Model):
                     "title": (title_sort(), F("id")),
                 }.items()
             ),
+            # The lists of staff, the newest first: all, and the few that they look for.
+            models.Index(fields=["created_at", "id"], name="videos_video_all"),
+            *(
+                models.Index(
+                    fields=["created_at", "id"], name=f"videos_video_{name}", condition=condition
+                )
+                for name, condition in {
+                    "unpublished": Q(is_published=False),
+                    "removed": Q(removed_at__isnull=False),
+                    "failed": Q(processing_status=ProcessingStatus.FAILED),
+                }.items()
+            ),
             # Counting what is published, of everyone or of one person, reads this alone.
             models.Index(
                 fields=["user"],
@@ -270,6 +282,10 @@ class DailyViews(models.Model):
             models.UniqueConstraint(fields=["video", "day"], name="videos_dailyviews_unique"),
             models.CheckConstraint(condition=Q(views__gt=0), name="videos_dailyviews_views"),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["day", "id"], name="videos_dailyviews_newest"),
+        ]
+        verbose_name_plural = "daily views"
 
     def __str__(self) -> str:
         return f"{self.video_id} on {self.day}: {self.views}"
@@ -291,7 +307,9 @@ class WatchHistory(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "watched_at", "id"], name="videos_watchhistory_newest"),
+            models.Index(fields=["watched_at", "id"], name="videos_watchhistory_all"),
         ]
+        verbose_name_plural = "watch history"
 
     def __str__(self) -> str:
         return f"{self.user_id} watched {self.video_id}"

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
     "viztube.media",
+    "viztube.desk",
     "users",
     "videos",
     "social",
@@ -231,8 +232,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-DATE_FORMAT = "Y-m-d"
-DATETIME_FORMAT = r"Y-m-d H:i \U\T\C"
+FORMAT_MODULE_PATH = "viztube.desk.formats"
 
 # Files. Uploads are received below MEDIA_ROOT, so that publishing one is a rename, never a copy.
 STATIC_URL = "/static/"

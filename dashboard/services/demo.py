@@ -7,12 +7,16 @@ from tempfile import TemporaryDirectory
 from django.db import transaction
 
 from dashboard.services.clips import LIFE, MANDELBROT, TEST_CARD, generate_clip
+from social.models import Comment, ReportReason, TargetType
+from social.services.reports import report
 from users.models import User
+from videos.models import Video
 from videos.services.uploads import upload_video
 from viztube.media.paths import incoming_folder
 from viztube.media.uploads import ReceivedFile
 
 DEMO_USERNAME = "demo"
+VISITOR = "visitor"
 SECONDS = 8
 
 # Title, description, picture (an ffmpeg source and filters), pitch of the sound in Hz.
@@ -26,6 +30,8 @@ VIDEOS = (
         440,
     ),
 )
+# Under which video somebody writes what.
+REPORTED = ("Game of life", "Ten thousand views for a dollar! Write to me.")
 
 
 class GeneratedFile(ReceivedFile):
@@ -53,14 +59,30 @@ def create_demo(*, password: str, say: Callable[[str], object]) -> User:
                 DEMO_USERNAME, "demo@viztube.example", password, fullname="Demo"
             )
             for path, (title, description, _, _) in zip(paths, VIDEOS, strict=True):
-                upload_video(
+                video = upload_video(
                     user=user,
                     title=title,
                     description=description,
                     is_published=True,
                     video_file=GeneratedFile(path),
                 )
+                if video.title == REPORTED[0]:
+                    _spam(video, reporter=user)
     return user
+
+
+def _spam(video: Video, *, reporter: User) -> None:
+    """Let a visitor write something that is reported, so that staff have a case to decide."""
+    visitor = User.objects.create_user(VISITOR, "visitor@viztube.example", fullname="A visitor")
+    comment = Comment.objects.create(user=visitor, video=video, content=REPORTED[1])
+    report(
+        reporter=reporter,
+        targets=Comment.objects.all(),
+        target_type=TargetType.COMMENT,
+        target_id=comment.pk,
+        reason=ReportReason.SPAM,
+        details="The same under every video.",
+    )
 
 
 def demo_login_works(password: str) -> bool:

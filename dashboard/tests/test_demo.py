@@ -8,6 +8,7 @@ from django.test import Client as DjangoClient
 
 from dashboard.services import demo
 from dashboard.services.clips import generate_clip
+from social.models import Case
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.models import Video
@@ -44,6 +45,17 @@ def test_an_empty_database_gets_an_account_and_videos_that_play(
         assert (row["width"], row["height"]) in {(854, 480), (852, 480)}
         for address in (row["videoFileUrl"], row["thumbnailUrl"]):
             assert api.get(address).status == 200
+
+
+def test_staff_have_a_case_to_decide(django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        call_command("create_demo")
+
+    case = Case.objects.open().get()
+    assert (case.target_type, case.excerpt) == ("comment", demo.REPORTED[1])
+    assert case.owner.username == demo.VISITOR
+    assert not case.owner.has_usable_password()
+    assert case.reports.get().reporter.username == demo.DEMO_USERNAME
 
 
 def test_the_demo_account_is_staff(monkeypatch: pytest.MonkeyPatch) -> None:

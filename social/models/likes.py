@@ -57,6 +57,8 @@ class Like(models.Model):
                 name="social_like_of_user",
                 include=["video"],
             ),
+            # The list of staff.
+            models.Index(fields=["created_at", "id"], name="social_like_all"),
         ]
 
     def __str__(self) -> str:

@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from social.querysets import PlaylistQuerySet
 from users.models import User
@@ -36,6 +37,9 @@ class Playlist(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "created_at", "id"], name="social_playlist_of_user"),
+            # The list of staff, and its search: icontains compares in upper case.
+            models.Index(fields=["created_at", "id"], name="social_playlist_all"),
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="social_playlist_name_trgm"),
         ]
 
     def __str__(self) -> str:

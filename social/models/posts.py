@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Length, Now
+from django.db.models.functions import Length, Now, Upper
 from django.db.models.lookups import LessThanOrEqual
 
 from social.querysets import CommentQuerySet, TweetQuerySet
@@ -46,6 +47,22 @@ def _content_constraints(table: str, length: int) -> list[models.BaseConstraint]
     ]
 
 
+def _staff_indexes(table: str) -> list[models.Index]:
+    """Return the indexes of the list of staff: the newest first, those removed, a search."""
+    return [
+        models.Index(fields=["created_at", "id"], name=f"social_{table}_all"),
+        models.Index(
+            fields=["created_at", "id"],
+            name=f"social_{table}_removed",
+            condition=Q(removed_at__isnull=False),
+        ),
+        # icontains compares in upper case.
+        GinIndex(
+            OpClass(Upper("content"), name="gin_trgm_ops"), name=f"social_{table}_content_trgm"
+        ),
+    ]
+
+
 class Comment(Post):
     """What a person says about a video."""
 
@@ -63,6 +80,7 @@ class Comment(Post):
         )
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["video", "created_at", "id"], name="social_comment_of_video"),
+            *_staff_indexes("comment"),
         ]
 
 
@@ -80,4 +98,5 @@ class Tweet(Post):
         )
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "created_at", "id"], name="social_tweet_of_user"),
+            *_staff_indexes("tweet"),
         ]

@@ -34,6 +34,8 @@ class Subscription(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["channel", "created_at", "id"], name="social_subscription_to"),
             models.Index(fields=["subscriber", "created_at", "id"], name="social_subscription_of"),
+            # The list of staff.
+            models.Index(fields=["created_at", "id"], name="social_subscription_all"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from social.decisions import MAX_DAYS, Decision
 from social.models import REASON_LENGTH, Case, ModerationAction, TargetType
-from social.roles import Actor, role_of
+from social.roles import Actor, Role, role_of
 from social.services.targets import LABEL_LENGTH, describe, locked
 from users.models import User
 from viztube.api.errors import Conflict
@@ -28,12 +28,14 @@ def decide(
     reason: str,
     days: int | None = None,
     case: Case | None = None,
+    dry_run: bool = False,
 ) -> ModerationAction:
     """Apply a decision and return its line in the log; raises Refused, and then nothing happened.
 
     It takes effect with the commit: sessions, addresses and lists follow at once. An open case
     about the target is closed if the decision says how. ``case`` is where it was taken, when that
-    is about something else of the same person.
+    is about something else of the same person. With ``dry_run`` nothing happens either way, and
+    the line that would have been added is returned.
     """
     reason = checked_reason(reason)
     with transaction.atomic():
@@ -50,12 +52,8 @@ def decide(
         if objection := decision.objection(target):
             raise Refused(objection)
         until = _until(decision, days)
-        decision.apply(target, reason=reason, until=until)
-        if about is not None and decision.outcome:
-            about.closed_at, about.outcome = timezone.now(), decision.outcome
-            about.save(update_fields=["closed_at", "outcome"])
         decided_on = about or case
-        return log(
+        line = _line(
             actor=actor,
             decision=decision.name,
             target_type=target_type,
@@ -66,17 +64,35 @@ def decide(
             until=until,
             case_id=decided_on.pk if decided_on else None,
         )
+        if dry_run:
+            return line
+        decision.apply(target, reason=reason, until=until)
+        if about is not None and decision.outcome:
+            about.closed_at, about.outcome = timezone.now(), decision.outcome
+            about.save(update_fields=["closed_at", "outcome"])
+        line.save(force_insert=True)
+    return line
 
 
-def may_decide(*, actor: Actor, decision: Decision, target_type: TargetType, owner: User) -> None:
-    """Raise Refused unless this actor may decide so about what this person owns."""
+def may_decide(
+    *,
+    actor: Actor,
+    decision: Decision,
+    target_type: TargetType,
+    owner: User,
+    role: Role | None = None,
+) -> None:
+    """Raise Refused unless this actor may decide so about what this person owns.
+
+    ``role`` is the owner's, where it is known already.
+    """
     if target_type not in decision.targets:
         raise Refused(f"{decision.label} is no decision about a {target_type.value}.")
     if not actor.has_perm(decision.permission):
         raise Refused(f"Your role does not allow the decision {decision.label.lower()}.")
     if owner.pk == actor.id:
         raise Refused("This is about you: let somebody else decide.")
-    if role_of(owner) > actor.role:
+    if (role_of(owner) if role is None else role) > actor.role:
         raise Refused(f"{owner.username} has a higher role than you: let an administrator decide.")
 
 
@@ -92,7 +108,13 @@ def checked_reason(reason: str) -> str:
 
 def log(*, actor: Actor, target_label: str, owner: User, **columns: Any) -> ModerationAction:
     """Add a line to the log, in the transaction that does what it tells."""
-    return ModerationAction.objects.create(
+    line = _line(actor=actor, target_label=target_label, owner=owner, **columns)
+    line.save(force_insert=True)
+    return line
+
+
+def _line(*, actor: Actor, target_label: str, owner: User, **columns: Any) -> ModerationAction:
+    return ModerationAction(
         actor_id=actor.id,
         actor_label=actor.label[:LABEL_LENGTH],
         actor_role=actor.role.label,

@@ -32,6 +32,12 @@ def rows_of(target_type: TargetType) -> QuerySet[Any]:
     return rows if target_type == TargetType.CHANNEL else rows.select_related("user")
 
 
+def content_with(target_id: UUID) -> TargetType | None:
+    """Return what has an id, a video, a comment or a tweet, None when none of them has it."""
+    content = (TargetType.VIDEO, TargetType.COMMENT, TargetType.TWEET)
+    return next((one for one in content if rows_of(one).filter(pk=target_id).exists()), None)
+
+
 def locked(target_type: TargetType, target_id: UUID, rows: QuerySet[Any] | None = None) -> Any:
     """Return one of the rows locked, None when it is not there.
 

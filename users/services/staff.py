@@ -24,7 +24,7 @@ def account_of(*, username: str, email: str) -> User | None:
     """Return the account of a name, None when name and address are both free.
 
     Raises Conflict when the account has another address: it is somebody else's then. Raises it also
-    for one that is suspended, and for a free name with an address in use.
+    for one that is suspended or banned, and for a free name with an address in use.
     """
     user: User | None = User.objects.filter(username=username.lower()).first()
     if user is None:
@@ -36,8 +36,13 @@ def account_of(*, username: str, email: str) -> User | None:
             f"The account {user.username} has another e-mail address, so it may be somebody "
             "else's: give its own address or another name."
         )
-    if user.is_suspended:
-        raise Conflict(f"{user.username} is suspended: end that in admin first.")
+    # Only a decision undoes a decision, and this would undo a ban by the way.
+    if user.is_suspended or not (user.is_active or user.is_closed):
+        state = "suspended" if user.is_suspended else "banned"
+        raise Conflict(
+            f"{user.username} is {state}: lift that first with `manage.py moderate lift "
+            f"{user.username}`."
+        )
     return user
 
 

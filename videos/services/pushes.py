@@ -50,6 +50,17 @@ def push_on_commit(*, video: Video) -> None:
         )
 
 
+def push_again(*, video: Video) -> bool:
+    """Send a video whose original stayed here once more; tell whether there was one to send."""
+    failed = Video.objects.filter(pk=video.pk, processing_status=ProcessingStatus.FAILED)
+    with transaction.atomic():
+        here = failed.exclude(video_file="").exclude(video_file__contains="/")
+        found = here.update(processing_status=ProcessingStatus.PROCESSING, processing_error="")
+        if found:
+            push_on_commit(video=video)
+    return bool(found)
+
+
 def push_video(*, video_id: UUID, since: float) -> None:
     """Send what a video has on this disk; safe to repeat.
 

@@ -1,18 +1,17 @@
 """Videos in Django admin, over HTTP."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.test import Client as DjangoClient
 from django.utils import timezone
 
-from users.tests.browsers import browser_of, staff, superuser
+from users.tests.browsers import Browser, browser_of, run_action, staff, superuser
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from videos.models import Video
 from videos.tests.factories import VideoFactory
-from videos.tests.hidden import HIDDEN
+from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +20,7 @@ LIST = "/admin/videos/video/"
 
 
 @pytest.fixture
-def admin() -> DjangoClient:
+def admin() -> Browser:
     """Return a browser of somebody who may do everything."""
     return browser_of(superuser())
 
@@ -30,12 +29,6 @@ def admin() -> DjangoClient:
 def viewer() -> DjangoClient:
     """Return a browser of staff who may only look at videos."""
     return browser_of(staff("view_video"))
-
-
-def act(browser: DjangoClient, action: str, *videos: Video, capture: Any) -> Any:
-    body = {"action": action, "_selected_action": [str(video.pk) for video in videos]}
-    with capture(execute=True):
-        return browser.post(LIST, body, follow=True)
 
 
 def test_the_list_shows_every_video_hidden_ones_too(admin: DjangoClient) -> None:
@@ -53,7 +46,7 @@ def test_a_search_finds_by_title_owner_and_id(admin: DjangoClient, by: str) -> N
     owner = UserFactory.create(username="somebody")
     video = VideoFactory.create(title="Volcano", user=owner)
     VideoFactory.create(title="Cake")
-    word = {"title": "volc", "owner": "somebody", "id": str(video.pk)}[by]
+    word = {"title": "volc", "owner": "@somebody", "id": str(video.pk)}[by]
     page = admin.get(LIST, {"q": word}).content.decode()
 
     assert "Volcano" in page
@@ -117,82 +110,40 @@ def test_nothing_can_be_added_or_deleted(admin: DjangoClient) -> None:
     assert Video.objects.exists()
 
 
-def test_hiding_moves_the_files(
-    admin: DjangoClient, api: Client, django_capture_on_commit_callbacks: Any
+@pytest.fixture
+def failed(settings: Any) -> Video:
+    """Return a video that could not be brought to Cloudinary, which is in use."""
+    settings.CLOUDINARY_ACCOUNT = object()
+    return VideoFactory.create(processing_status="FAILED", processing_error="Too strange")
+
+
+def test_what_failed_is_sent_to_cloudinary_again(admin: Browser, failed: Video) -> None:
+    done = VideoFactory.create()
+    without_file = VideoFactory.create(
+        processing_status="FAILED", video_file="", is_published=False
+    )
+    page = run_action(admin, LIST, "try_again", failed, done, without_file)
+
+    assert "1 videos are on their way again." in page.content.decode()
+    failed.refresh_from_db()
+    assert (failed.processing_status, failed.processing_error) == ("PROCESSING", "")
+    assert waiting_jobs() == ["push_video"]
+    without_file.refresh_from_db()
+    assert without_file.processing_status == "FAILED"
+
+
+@pytest.mark.parametrize("who", ["looks", "disk alone"])
+def test_nothing_is_sent_again_by_who_may_not_or_to_nowhere(
+    failed: Video, settings: Any, who: str
 ) -> None:
-    first, second = VideoFactory.create_batch(2, files=True)
-    hidden = VideoFactory.create(is_published=False, files=True)
-    page = act(
-        admin, "hide", first, second, hidden, capture=django_capture_on_commit_callbacks
-    ).content.decode()
+    permissions = ["view_video"] if who == "looks" else ["view_video", "change_video"]
+    settings.CLOUDINARY_ACCOUNT = settings.CLOUDINARY_ACCOUNT if who == "looks" else None
+    browser = browser_of(staff(*permissions))
 
-    assert "2 videos changed." in page
-    for video in (first, second):
-        row = Video.objects.get(pk=video.pk)
-        assert row.is_published is False
-        assert row.folder.startswith("h/")
-        assert api.get(f"/media/{video.video_path}").status == 404
-        assert api.get(f"/media/{row.video_path}").status == 200
-    assert Video.objects.get(pk=hidden.pk).folder == hidden.folder
-
-
-def test_publishing_moves_the_files(
-    admin: DjangoClient, api: Client, django_capture_on_commit_callbacks: Any
-) -> None:
-    video = VideoFactory.create(is_published=False, files=True)
-    page = act(admin, "publish", video, capture=django_capture_on_commit_callbacks)
-
-    assert "1 videos changed." in page.content.decode()
-    row = Video.objects.get()
-    assert row.folder.startswith("p/")
-    assert api.get(f"/media/{row.video_path}").status == 200
-    assert api.get("videos").data["totalDocs"] == 1
-
-
-def test_publishing_what_is_removed_keeps_it_hidden(
-    admin: DjangoClient, api: Client, django_capture_on_commit_callbacks: Any
-) -> None:
-    removed = {"removed_at": timezone.now(), "is_published": False}
-    video = VideoFactory.create(files=True, **removed)
-    act(admin, "publish", video, capture=django_capture_on_commit_callbacks)
-
-    assert Video.objects.get().folder == video.folder
-    assert api.get(f"videos/{video.pk}").status == 404
-
-
-@pytest.mark.parametrize("kind", ["owner suspended", "owner inactive"])
-def test_publishing_a_video_of_who_is_put_out_keeps_its_files_hidden(
-    admin: DjangoClient, api: Client, django_capture_on_commit_callbacks: Any, kind: str
-) -> None:
-    video = HIDDEN[kind](is_published=False, files=True)
-    act(admin, "publish", video, capture=django_capture_on_commit_callbacks)
-
-    row = Video.objects.get()
-    assert (row.is_published, row.folder) == (True, video.folder)
-    assert row.folder.startswith("h/")
-    assert api.get(f"videos/{video.pk}").status == 404
-
-
-def test_an_action_on_what_is_gone_changes_nothing(
-    admin: DjangoClient, django_capture_on_commit_callbacks: Any
-) -> None:
-    gone = Video(pk=uuid4())
-    page = act(admin, "hide", gone, capture=django_capture_on_commit_callbacks)
-
-    assert (page.status_code, "0 videos changed." in page.content.decode()) == (200, True)
-
-
-def test_staff_who_may_only_look_cannot_publish(
-    viewer: DjangoClient, django_capture_on_commit_callbacks: Any
-) -> None:
-    video = VideoFactory.create(files=True)
-
-    page = viewer.get(LIST).content.decode()
-    assert video.title in page
-    assert 'value="hide"' not in page
-    assert viewer.get(f"{LIST}{video.pk}/change/").status_code == 200
-    act(viewer, "hide", video, capture=django_capture_on_commit_callbacks)
-    assert Video.objects.get().is_published is True
+    assert "try_again" not in browser.get(LIST).content.decode()
+    run_action(browser, LIST, "try_again", failed)
+    failed.refresh_from_db()
+    assert failed.processing_status == "FAILED"
 
 
 def test_staff_without_permissions_see_no_videos() -> None:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
@@ -41,10 +41,11 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     empty_value_display = "-"
     ordering: ClassVar[Any] = ("-created_at", "-id")
+    actions_detail: tuple[str, ...] = ()
 
     search = Search()
     # The name under which a decision knows such things: one of DECIDERS.
-    decides: ClassVar[str | None] = None
+    decides: str | None = None
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -71,7 +72,7 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]
         return (*search.text, *search.ids)
 
     # Django's checks ask for it before it lets others complete names from this list.
-    search_fields = ("id",)
+    search_fields: ClassVar[Any] = ("id",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -118,7 +119,9 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]
             return None
         return self._lead_to_decision(chosen)
 
-    @action(description="Decide", url_path="decide", permissions=["decide"], icon="gavel")
+    @action(  # type: ignore[untyped-decorator]
+        description="Decide", url_path="decide", permissions=["decide"], icon="gavel"
+    )
     def decide_about_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the decision about one row."""
         return self._lead_to_decision([object_id])
@@ -131,9 +134,9 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]
 
     # Cells
 
-    def owner(self, row: Model) -> str:
+    def owner(self, row: Any) -> str:
         """Return a link to the person whose a row is."""
-        return link_to(getattr(row, "user", None))
+        return link_to(row.user)
 
 
 class EvidenceAdmin(DeskAdmin):

@@ -20,6 +20,7 @@ __all__ = [
     "BooleanRadioFilter",
     "ChoicesDropdownFilter",
     "DaysFilter",
+    "RadioFilter",
     "SetFilter",
     "set_filter",
 ]

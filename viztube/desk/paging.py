@@ -37,22 +37,23 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return self.counted > MOST
 
 
-class DeskChangeList(ChangeList):
-    """A list that is sorted by the one column that its index is in the order of."""
+class DeskChangeList(ChangeList):  # type: ignore[misc]
+    """A list in the order of its index, from one end or the other."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         self.search_help_text = self.model_admin.get_search(request).help
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
-        """Return that column, in the direction asked for, and the primary key.
+        """Return the order of the list, turned round if that is asked for.
 
         Django's own obeys whatever column an address names, and adds the order of the list behind
         it, for which no index is made.
         """
-        own = list(self.model_admin.get_ordering(request))
+        own: list[str] = list(self.model_admin.get_ordering(request))
         first = super().get_ordering(request, queryset)[0]
-        name = first.lstrip("-") if isinstance(first, str) else ""
-        if name != own[0].lstrip("-"):
-            return own
-        return [first] if name == "id" else [first, "-id" if first.startswith("-") else "id"]
+        return [_reversed(name) for name in own] if first == _reversed(own[0]) else own
+
+
+def _reversed(name: str) -> str:
+    return name[1:] if name.startswith("-") else f"-{name}"

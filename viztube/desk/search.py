@@ -45,7 +45,7 @@ class Search:
             # As a value of its own, for which PostgreSQL knows how many rows there will be.
             person = people.values_list("pk", flat=True).first()
             return rows.filter(**{self.owner: person}) if person else rows.none()
-        if (ids := self._ids(rows, term)) is not None:
+        if self.ids and (ids := self._ids(rows, term)) is not None:
             return rows.filter(_any(dict.fromkeys(self.ids, ids)))
         if self.address and (address := _address(term)):
             return rows.filter(**{self.address: address})
@@ -82,7 +82,7 @@ def _any(conditions: dict[str, Any]) -> Q:
 
 
 def _name_of_id(name: str) -> str:
-    return "id" if name == "id" else f"{name.replace('_', ' ')} id"
+    return "id" if name == "id" else f"{name.removesuffix('_id').replace('_', ' ')} id"
 
 
 def _address(term: str) -> str | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 # Group, then models by their labels with their symbols (https://fonts.google.com/icons).
@@ -71,5 +72,7 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": environment,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "dashboard.overview.start_page",
     "SIDEBAR": {"navigation": navigation},
+    "STYLES": [lambda request: static("desk/desk.css")],
 }

@@ -17,9 +17,9 @@ class Advice(NamedTuple):
 
 # The last migrations that came before the first deployment: nothing runs while they do.
 BASELINE = {
-    "users": "0002_suspension_reason_and_audit_trail",
-    "videos": "0004_cloudinary",
-    "social": "0008_roles",
+    "users": "0003_desk_lists",
+    "videos": "0005_desk_lists",
+    "social": "0009_desk_lists",
 }
 
 # Rules of squawk (https://squawkhq.com/docs/rules) that do not fit here.

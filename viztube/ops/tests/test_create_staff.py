@@ -110,8 +110,8 @@ def test_an_account_that_is_there_becomes_staff_and_keeps_its_password_and_sessi
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     user = UserFactory.create(is_active=False)
-    moderators = Group.objects.create(name="Moderators")
-    arguments = (user.username, "--email", user.email, "--group", "Moderators")
+    greeters = Group.objects.create(name="Greeters")
+    arguments = (user.username, "--email", user.email, "--group", "Greeters")
     said = create_json(capsys, *arguments)
 
     assert said == {
@@ -119,16 +119,16 @@ def test_an_account_that_is_there_becomes_staff_and_keeps_its_password_and_sessi
         "email": user.email,
         "created": False,
         "superuser": False,
-        "groups": ["Moderators"],
-        "changes": ["active", "staff", "group Moderators"],
+        "groups": ["Greeters"],
+        "changes": ["active", "staff", "group Greeters"],
     }
     user.refresh_from_db()
     assert (user.is_staff, user.is_active) == (True, True)
     assert user.password == hashed("correct horse battery staple")
-    assert set(user.groups.all()) == {moderators}
+    assert set(user.groups.all()) == {greeters}
     assert create_json(capsys, *arguments)["changes"] == []
     # Nothing is taken away.
-    assert create_json(capsys, *arguments[:3])["groups"] == ["Moderators"]
+    assert create_json(capsys, *arguments[:3])["groups"] == ["Greeters"]
 
 
 def test_a_new_password_ends_every_session(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +148,11 @@ def test_a_new_password_ends_every_session(capsys: pytest.CaptureFixture[str]) -
         (("ann", "--email", "nonsense"), "no e-mail address"),
         (("ann", "--email", "taken@viztube.example"), "Another account has the address"),
         (("taken", "--email", "ann@viztube.example"), "has another e-mail address"),
-        (("resting", "--email", "resting@viztube.example"), "is suspended"),
+        (
+            ("resting", "--email", "resting@viztube.example"),
+            "is suspended: .* moderate lift resting",
+        ),
+        (("banned", "--email", "banned@viztube.example"), "is banned: .* moderate lift banned"),
         (("ann", "--email", "ann@viztube.example", "--group", "Nobody"), "no group Nobody"),
     ],
 )
@@ -157,6 +161,7 @@ def test_what_is_wrong_is_a_sentence_and_changes_nothing(
 ) -> None:
     UserFactory.create(username="taken")
     UserFactory.create(username="resting", suspended_until=timezone.now() + timedelta(days=1))
+    UserFactory.create(username="banned", is_active=False, suspension_reason="Spam")
     before = list(User.objects.order_by("pk").values())
 
     with pytest.raises(CommandError, match=problem) as caught:

@@ -1,0 +1,1 @@
+"""How the desk writes, by language: one module each."""

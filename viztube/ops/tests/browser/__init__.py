@@ -1,0 +1,1 @@
+"""What people see in a real browser: Chromium, on the whole running service."""
