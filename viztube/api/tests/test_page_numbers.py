@@ -28,7 +28,9 @@ def page_of(
 
 @pytest.fixture
 def groups() -> Any:
-    """Return 25 rows, g00 to g24."""
+    """Return 25 rows, g00 to g24, of a table that has none besides."""
+    # Those that migrations made.
+    Group.objects.all().delete()
     Group.objects.bulk_create(Group(name=f"g{number:02}") for number in range(25))
     return Group.objects.order_by("name", "id")
 
