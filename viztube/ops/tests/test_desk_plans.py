@@ -198,7 +198,8 @@ def queries_of(choice: dict[str, Any]) -> Iterator[dict[str, str]]:
             if isinstance(field, ModelChoiceField):
                 yield {name: str(User.objects.order_by("created_at").last().pk)}
             elif isinstance(field, ChoiceField):
-                yield from ({name: str(value)} for value, _ in field.choices if value)
+                choices: Any = field.choices
+                yield from ({name: str(value)} for value, _ in choices if value)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
