@@ -17,6 +17,7 @@ from social.models import Case, TargetType
 from social.roles import Actor, staff
 from social.services.moderation import Refused, decide
 from social.services.targets import MODELS, describe, rows_of
+from videos.models import Video
 
 MOST = 50  # things at a time
 
@@ -29,13 +30,17 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """
     target_type, ids = _named(request)
     actor = staff(request.user)  # type: ignore[arg-type]
-    possible = [one for one in decisions_about(target_type) if actor.has_perm(one.permission)]
-    if not possible:
-        raise PermissionDenied
     targets = list(rows_of(target_type).filter(pk__in=ids).order_by("pk"))
     if not targets:
         raise Http404
     cases = dict(Case.objects.open().filter(target_id__in=ids).values_list("target_id", "pk"))
+    possible = [
+        one
+        for one in decisions_about(target_type)
+        if actor.has_perm(one.permission) and (one.needs_target or cases)
+    ]
+    if not possible:
+        raise PermissionDenied
     if len(targets) == 1 and cases and request.method == "GET":
         return redirect("admin:social_case_change", *cases.values())
     form = DecisionForm(
@@ -43,8 +48,7 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
         options=[
             Option(target_type, decision)
             for decision in possible
-            if (decision.needs_target or cases)
-            and any(decision.objection(target) is None for target in targets)
+            if any(decision.objection(target) is None for target in targets)
         ],
         preselect=request.GET.get("decision", ""),
     )
@@ -78,7 +82,7 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def state_of(target: Any) -> str:
     """Return in words what was decided about a thing and still holds, "" for nothing."""
     if getattr(target, "removed_at", None):
-        return "removed"
+        return "taken down" if isinstance(target, Video) else "removed"
     if not getattr(target, "is_active", True):
         return "banned"
     if getattr(target, "is_suspended", False):

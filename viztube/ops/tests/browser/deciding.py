@@ -4,7 +4,7 @@ from playwright.sync_api import Page
 
 from viztube.ops.tests.browser.browsing import leave_by, tab_to, visit
 
-CASE_LINK = "main a[href*='/social/case/'][href$='/change/']"
+CASE_LINK = "#main a[href*='/social/case/'][href$='/change/']"
 
 
 def open_case(page: Page, text: str, *, by_keyboard: bool = False) -> None:

@@ -56,12 +56,11 @@ def report(
 
 @dataclass(frozen=True)
 class Scenery:
-    """Some of everything."""
+    """Some of everything: what is reported, and a comment and a channel that are not."""
 
     video: Any
     comment: Any
-    tweet: Any
-    channel: Any
+    viewer: Any
 
 
 def set_the_scene(site: RunningSite) -> Scenery:
@@ -81,4 +80,4 @@ def set_the_scene(site: RunningSite) -> Scenery:
         for kind, thing in (("video", video), ("comment", said[0]), ("tweet", told)):
             report(viewer, kind, thing, details=f"Because of {MARKUP}")
     report(viewers[0], "channel", channel, reason="harassment")
-    return Scenery(video, said[0], told, channel)
+    return Scenery(video, said[1], account_of(viewers[0]))
