@@ -96,7 +96,7 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
     # Those that come first by this order are named first while a name is being typed.
     ordering = ("-created_at", "-id")
     search_fields = DeskAdmin.search_fields
-    search = Search(text=("username", "fullname"))
+    search = Search(text=("username", "fullname"), owner="pk")
     powers = ("is_staff", "is_superuser", "groups", "user_permissions")
     standing = ("is_active", "suspended_until", "suspension_reason")
     readonly_fields = (

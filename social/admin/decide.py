@@ -29,13 +29,17 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """
     target_type, ids = _named(request)
     actor = staff(request.user)  # type: ignore[arg-type]
-    possible = [one for one in decisions_about(target_type) if actor.has_perm(one.permission)]
-    if not possible:
-        raise PermissionDenied
     targets = list(rows_of(target_type).filter(pk__in=ids).order_by("pk"))
     if not targets:
         raise Http404
     cases = dict(Case.objects.open().filter(target_id__in=ids).values_list("target_id", "pk"))
+    possible = [
+        one
+        for one in decisions_about(target_type)
+        if actor.has_perm(one.permission) and (one.needs_target or cases)
+    ]
+    if not possible:
+        raise PermissionDenied
     if len(targets) == 1 and cases and request.method == "GET":
         return redirect("admin:social_case_change", *cases.values())
     form = DecisionForm(
@@ -43,8 +47,7 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
         options=[
             Option(target_type, decision)
             for decision in possible
-            if (decision.needs_target or cases)
-            and any(decision.objection(target) is None for target in targets)
+            if any(decision.objection(target) is None for target in targets)
         ],
         preselect=request.GET.get("decision", ""),
     )

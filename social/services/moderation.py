@@ -103,6 +103,8 @@ def checked_reason(reason: str) -> str:
         raise Refused("Give a reason: the log keeps it, and the owner is told.")
     if len(reason) > REASON_LENGTH:
         raise Refused(f"Say it in at most {REASON_LENGTH} characters.")
+    if "\0" in reason:
+        raise Refused("The reason has a character that cannot be kept.")
     return reason
 
 

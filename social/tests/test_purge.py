@@ -2,43 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import transaction
-from django.utils import timezone
 
-from social.models import (
-    Case,
-    Comment,
-    Like,
-    ModerationAction,
-    Playlist,
-    PlaylistVideo,
-    Report,
-    Subscription,
-    Tweet,
-)
+from social.models import ModerationAction, Tweet
+from social.roles import operator
 from social.services import purging
-from social.tests.factories import (
-    CommentFactory,
-    LikeFactory,
-    PlaylistFactory,
-    PlaylistVideoFactory,
-    ReportFactory,
-    SubscriptionFactory,
-    TweetFactory,
+from social.services.purging import SHARES
+from social.tests.factories import TweetFactory
+from social.tests.purged import (
+    assert_only_what_others_made_is_left,
+    decisions,
+    purge,
 )
-from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
-from users.tests.factories import UserFactory
-from videos.models import Video, WatchHistory
+from users.models import SecurityEvent, SecurityEventKind, User
+from users.services import pictures
+from videos.models import Video
 from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
 from viztube.api.tests.threads import Started
-from viztube.media.tests.fixtures import picture
 from viztube.media.tests.standin import StandIn
 
 # What is committed when it is cut off is what the next run finds.
@@ -46,78 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 RunJobs = Callable[[], list[str]]
 Files = Callable[[], set[str]]
-MADE_BY_PEOPLE = (
-    *(Case, Comment, Like, Playlist, PlaylistVideo, RefreshSession, Report),
-    *(Subscription, Tweet, User, Video, WatchHistory),
-)
-
-
-@pytest.fixture
-def ann(client_for: Callable[[User], Client]) -> User:
-    """Return somebody with pictures who has made something of every kind."""
-    ann = UserFactory.create(username="ann")
-    ben = UserFactory.create(username="ben")
-    client = client_for(ann)
-    for name, field in (("avatar", "avatar"), ("cover-image", "coverImage")):
-        assert client.patch(f"user/update-{name}", {field: picture("PNG")}).status == 200
-    video, _, hidden = (VideoFactory.create(user=ann, files=True) for _ in range(3))
-    elsewhere = VideoFactory.create(user=ben, files=True)
-    theirs = CommentFactory.create(user=ben, video=elsewhere)
-    for one in (video, elsewhere):
-        comment = CommentFactory.create(user=ann, video=one)
-        for person in (ann, ben):
-            LikeFactory.create(user=person, video=one)
-            LikeFactory.create(user=person, comment=comment)
-            WatchHistory.objects.create(user=person, video=one, watched_at=timezone.now())
-        ReportFactory.create(reporter=ben, comment=comment)
-        for person in (ann, ben):
-            playlist = PlaylistFactory.create(user=person)
-            PlaylistVideoFactory.create(playlist=playlist, video=one)
-    CommentFactory.create(user=ben, video=video)
-    tweet = TweetFactory.create(user=ann)
-    LikeFactory.create(user=ben, tweet=tweet)
-    LikeFactory.create(user=ann, comment=theirs)
-    for target in ({"tweet": tweet}, {"video": video}, {"channel": ann}):
-        ReportFactory.create(reporter=ben, **target)
-    ReportFactory.create(reporter=ann, video=elsewhere)
-    SubscriptionFactory.create(subscriber=ann, channel=ben)
-    SubscriptionFactory.create(subscriber=ben, channel=ann)
-    call_command("moderate", "take-down", str(hidden.pk), "--reason", "Spam")
-    ann.refresh_from_db()
-    return ann
-
-
-def purge(*options: str) -> None:
-    call_command("moderate", "purge-user", "Ann", "--reason", "A farm of spam", *options)
-
-
-def counts() -> dict[str, int]:
-    return {model.__name__: model._default_manager.count() for model in MADE_BY_PEOPLE}
-
-
-def decisions() -> list[str]:
-    return list(ModerationAction.objects.order_by("pk").values_list("decision", flat=True))
-
-
-def assert_only_what_others_made_is_left() -> None:
-    assert counts() == {
-        "Case": 1,  # about the video of ben that ann reported
-        "Comment": 1,
-        "Like": 1,
-        "Playlist": 2,
-        "PlaylistVideo": 1,
-        "RefreshSession": 0,
-        "Report": 0,
-        "Subscription": 0,
-        "Tweet": 0,
-        "User": 1,
-        "Video": 1,
-        "WatchHistory": 1,
-    }
-    ben = User.objects.get()
-    assert ben.username == "ben"
-    for model in (Comment, Like, Video, WatchHistory):
-        assert model._default_manager.get().user_id == ben.pk
 
 
 def test_everything_of_a_person_is_known_here() -> None:
@@ -128,24 +41,27 @@ def test_everything_of_a_person_is_known_here() -> None:
     assert {share.relation for share in purging.SHARES} == relations - with_the_account
 
 
-@pytest.mark.parametrize("sent", [False, True])
-@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("where", ["disk", "on the way to Cloudinary", "Cloudinary"])
 def test_a_person_goes_with_everything_and_nothing_of_others_does(
+    ann: User,
     request: pytest.FixtureRequest,
-    place: str,
-    sent: bool,
+    where: str,
     run_jobs: RunJobs,
     stored_files: Files,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ann = request.getfixturevalue("ann")
-    of_ben = {
-        f"{Video.objects.get(user__username='ben').folder}/{name}"
-        for name in ("video.mp4", "poster.jpg")
-    }
+    folder = Video.objects.get(user__username="ben").folder
+    of_ben = {f"{folder}/video.mp4", f"{folder}/poster.jpg"}
     assert len(stored_files()) == 10
-    if sent:
+    standin: StandIn | None = None
+    if where != "disk":
+        standin = request.getfixturevalue("standin")
+        pictures.push_on_commit(user=ann, columns=list(pictures.COLUMNS))
+    if where == "Cloudinary":
         run_jobs()
+        assert standin is not None
+        assert len(standin.stored()) == 2
+        assert len(stored_files()) == 8
     purge("--yes")
 
     assert "ann is purged" in capsys.readouterr().out
@@ -156,9 +72,7 @@ def test_a_person_goes_with_everything_and_nothing_of_others_does(
     assert (line.actor_role, line.reason) == ("operator", "A farm of spam")
     run_jobs()
     assert stored_files() == of_ben
-    if place == "cloudinary":
-        standin: StandIn = request.getfixturevalue("standin")
-        assert standin.stored() == set()
+    assert standin is None or standin.stored() == set()
 
 
 def test_nobody_is_signed_in_any_more_and_the_name_is_free(
@@ -184,45 +98,47 @@ class Cut(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("share", [share.label for share in purging.SHARES])
-@pytest.mark.parametrize("done", [False, True], ids=["within a step", "after a step"])
-def test_cut_off_at_any_step_it_is_finished_by_another_run(
+def cut(here: bool) -> None:
+    if here:
+        raise Cut
+
+
+@pytest.mark.parametrize("within", [True, False], ids=["within a step", "after a step"])
+def test_cut_off_in_each_kind_of_thing_it_goes_on_with_what_is_left(
     ann: User,
     run_jobs: RunJobs,
     stored_files: Files,
     monkeypatch: pytest.MonkeyPatch,
-    share: str,
-    done: bool,
+    within: bool,
 ) -> None:
-    before = counts()
+    for number, share in enumerate(SHARES):
+        before = 0
 
-    def cut(one: purging.Share) -> purging.Share:
-        def delete(rows: Any) -> None:
-            one.delete(rows)
-            raise Cut
+        def delete(rows: Any, share: purging.Share = share) -> None:
+            nonlocal before
+            before = share.rows(ann).count()
+            share.delete(rows)
+            cut(within)
 
-        return replace(one, delete=delete, batch=1) if one.label == share else one
-
-    def cut_after(*args: Any) -> None:
-        if args[0] == share:
-            raise Cut
-
-    with monkeypatch.context() as patched, pytest.raises(Cut):
-        if done:
-            patched.setattr(
-                "tqdm.std.tqdm.set_description", lambda bar, label, **_: cut_after(label)
+        shares = list(SHARES)
+        shares[number] = replace(share, delete=delete)
+        monkeypatch.setattr(purging, "SHARES", shares)
+        with pytest.raises(Cut):
+            purging.purge(
+                person=User.objects.get(pk=ann.pk),
+                actor=operator("test"),
+                reason="Spam",
+                advance=lambda label, _, cut_at=share.label: cut(label == cut_at),  # type: ignore[misc]
             )
-        else:
-            patched.setattr(purging, "SHARES", tuple(cut(one) for one in purging.SHARES))
-        purge("--yes")
-
-    ann.refresh_from_db()
-    assert not ann.is_active
-    assert decisions() == ["take_down", "ban"]
-    if share == purging.SHARES[0].label:
-        # A step is whole or not at all.
-        assert counts()["Video"] == before["Video"] - done
-    run_jobs()
+        monkeypatch.setattr(purging, "SHARES", SHARES)
+        # A step is whole or not at all, and what was before it stays done.
+        step = 0 if within else min(share.batch, before)
+        assert share.rows(ann).count() == before - step
+        assert not any(one.rows(ann).exists() for one in SHARES[:number])
+        ann.refresh_from_db()
+        assert not ann.is_active
+        assert decisions() == ["take_down", "ban"]
+        run_jobs()
     purge("--yes")
 
     assert_only_what_others_made_is_left()
@@ -235,12 +151,10 @@ def test_cut_off_at_any_step_it_is_finished_by_another_run(
 def test_the_account_its_pictures_and_the_line_in_the_log_go_together(
     ann: User, stored_files: Files, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def cut(*args: Any, **kwargs: Any) -> None:
-        raise Cut
-
-    with monkeypatch.context() as patched, pytest.raises(Cut):
-        patched.setattr(purging, step, cut)
-        purge("--yes")
+    with monkeypatch.context() as patched:
+        patched.setattr(purging, step, lambda *args, **kwargs: cut(here=True))
+        with pytest.raises(Cut):
+            purge("--yes")
     run_jobs()
     assert User.objects.filter(pk=ann.pk).exists()
     assert {ann.avatar, ann.cover_image} <= stored_files()
@@ -258,7 +172,7 @@ def test_stopped_by_hand_it_says_how_to_go_on(ann: User, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         purging, "SHARES", (replace(purging.SHARES[0], delete=stop), *purging.SHARES[1:])
     )
-    with pytest.raises(CommandError, match="Stopped.* run the same command again") as caught:
+    with pytest.raises(CommandError, match=r"Stopped\..* run the same command again") as caught:
         purge("--yes")
     assert caught.value.returncode == 130
 
@@ -302,7 +216,7 @@ def test_memory_and_transactions_stay_small(ann: User, monkeypatch: pytest.Monke
     TweetFactory.create_batch(4, user=ann)
     purging.purge(
         person=ann,
-        actor=purging_operator(),
+        actor=operator("test"),
         reason="Spam",
         advance=lambda label, number: steps.append((label, number)),
     )
@@ -310,133 +224,3 @@ def test_memory_and_transactions_stay_small(ann: User, monkeypatch: pytest.Monke
     assert [number for label, number in steps if label == "videos"] == [1, 1, 1]
     assert [number for label, number in steps if label == "tweets"] == [2, 2, 1]
     assert_only_what_others_made_is_left()
-
-
-def purging_operator() -> Any:
-    from social.roles import operator
-
-    return operator("test")
-
-
-def test_a_dry_run_counts_and_deletes_nothing(
-    ann: User, stored_files: Files, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before, files = counts(), stored_files()
-    purge("--dry-run")
-
-    said = dict(line.rsplit(None, 1) for line in capsys.readouterr().out.splitlines()[:-1])
-    assert said == {
-        "videos": "3",
-        "comments": "2",
-        "tweets": "1",
-        "likes given": "5",
-        "playlists": "2",
-        "channels followed": "1",
-        "followers": "1",
-        "videos in the watch history": "2",
-        "reports made": "1",
-        "reports on the channel": "1",
-        "cases about the person and what they made": "5",
-        "comments of others under the videos": "1",
-        "the account, with its pictures and sessions": "1",
-    }
-    ann.refresh_from_db()
-    assert ann.is_active
-    assert (counts(), stored_files(), decisions()) == (before, files, ["take_down"])
-
-
-@pytest.mark.parametrize("typed", ["", "yes", "ben", "ann"])
-def test_on_a_terminal_the_name_must_be_typed(
-    ann: User,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    typed: str,
-) -> None:
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda question: typed if "Type ann" in question else "")
-    if typed == "ann":
-        purge()
-        assert "comments of others under the videos" in capsys.readouterr().out
-    else:
-        with pytest.raises(CommandError, match="not the name: nothing was deleted"):
-            purge()
-    assert User.objects.filter(pk=ann.pk, is_active=True).exists() == (typed != "ann")
-
-
-def test_without_a_terminal_it_must_be_told(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    with pytest.raises(CommandError, match="no terminal to ask on: add --yes"):
-        purge()
-
-    ann.refresh_from_db()
-    assert ann.is_active
-
-
-def make_superuser(person: User) -> None:
-    User.objects.filter(pk=person.pk).update(is_superuser=True)
-
-
-def make_staff(person: User) -> None:
-    User.objects.filter(pk=person.pk).update(is_staff=True)
-
-
-def give_permission(person: User) -> None:
-    person.user_permissions.add(Permission.objects.get(codename="decide_content"))
-
-
-def put_in_group(person: User) -> None:
-    group = Group.objects.create(name="Night shift")
-    group.permissions.add(Permission.objects.get(codename="decide_people"))
-    person.groups.add(group)
-
-
-@pytest.mark.parametrize("appoint", [make_superuser, make_staff, give_permission, put_in_group])
-@pytest.mark.parametrize("options", [("--yes",), ("--dry-run",)])
-def test_staff_are_refused(
-    user: User, appoint: Callable[[User], None], options: tuple[str, ...]
-) -> None:
-    appoint(user)
-    with pytest.raises(CommandError, match="is staff. Take that away first: in admin"):
-        call_command("moderate", "purge-user", user.username, "--reason", "x", *options)
-
-    user.refresh_from_db()
-    assert user.is_active
-    assert decisions() == []
-
-
-def test_who_becomes_staff_meanwhile_stays(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    close = purging._close
-
-    def close_late(*args: Any) -> bool:
-        make_staff(ann)
-        return close(*args)
-
-    monkeypatch.setattr(purging, "_close", close_late)
-    with pytest.raises(CommandError, match="is staff"):
-        purge("--yes")
-    assert User.objects.filter(pk=ann.pk).exists()
-    assert "purge" not in decisions()
-
-
-@pytest.mark.parametrize(
-    "standing",
-    [
-        {"is_active": False, "suspension_reason": "Spam"},
-        {"suspended_until": timezone.now() + timedelta(days=1)},
-        {"is_active": False},
-    ],
-    ids=["banned", "suspended", "closed"],
-)
-def test_whatever_their_standing(ann: User, standing: dict[str, Any]) -> None:
-    User.objects.filter(pk=ann.pk).update(**standing)
-    purge("--yes")
-
-    assert_only_what_others_made_is_left()
-
-
-def test_nobody_and_no_reason_are_sentences(user: User) -> None:
-    with pytest.raises(CommandError, match="There is nobody called ann.* purged is gone"):
-        purge("--yes")
-    with pytest.raises(CommandError, match="Give a reason"):
-        call_command("moderate", "purge-user", user.username, "--reason", " ", "--yes")
-    assert User.objects.filter(pk=user.pk, is_active=True).exists()

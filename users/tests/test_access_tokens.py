@@ -8,9 +8,11 @@ from uuid import uuid4
 import jwt
 import pytest
 from django.conf import settings
+from django.test import TestCase
 from django.utils import timezone
 
 from users.models import User
+from users.services import standing
 from users.tests.browsers import browser_of, change_form, run_action, superuser
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
@@ -180,8 +182,13 @@ def change_in_admin(user: User, **changes: Any) -> Any:
     return browser.post(f"/admin/users/user/{user.pk}/change/", change_form(user, **changes))
 
 
+def put_out(user: User, **changes: Any) -> None:
+    """Give a person another standing, as a decision does."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        standing.change(user=user, reason="Spam.", **changes)
+
+
 IN_A_YEAR = timezone.now() + timedelta(days=365)
-IN_2999 = {"suspended_until_0": "2999-12-31", "suspended_until_1": "00:00:00"}
 ENDED: dict[str, Callable[[Device, User], Any]] = {
     "signed out": lambda device, user: device.client.post("user/logout"),
     "signed out everywhere": lambda device, user: log_in(user).client.post("user/logout-all"),
@@ -194,8 +201,8 @@ ENDED: dict[str, Callable[[Device, User], Any]] = {
     "new password": lambda device, user: log_in(user).client.post(
         "user/change-password", {"oldPassword": PASSWORD, "newPassword": "another long one"}
     ),
-    "inactive": lambda device, user: change_in_admin(user, is_active=None),
-    "suspended": lambda device, user: change_in_admin(user, **IN_2999),
+    "banned": lambda device, user: put_out(user, is_active=False, suspended_until=None),
+    "suspended": lambda device, user: put_out(user, is_active=True, suspended_until=IN_A_YEAR),
     "no longer staff": lambda device, user: (
         change_in_admin(user, is_staff="on"),
         User.objects.get(pk=user.pk).sessions.update(revoked_at=None),
@@ -223,13 +230,13 @@ def test_a_session_that_ended_stops_its_access_token_at_once(
     assert with_cookie("accessToken", device.access).get(ME).code == "not_authenticated"
 
 
-@pytest.mark.parametrize("standing", [{"is_active": False}, {"suspended_until": IN_A_YEAR}])
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"suspended_until": IN_A_YEAR}])
 def test_who_was_put_out_past_our_services_loses_the_account_at_once(
-    device: Device, standing: dict[str, Any]
+    device: Device, fields: dict[str, Any]
 ) -> None:
     assert device.works()
 
-    User.objects.update(**standing)
+    User.objects.update(**fields)
 
     assert who_am_i(Authorization=f"Bearer {device.access}").code == "token_invalid"
 

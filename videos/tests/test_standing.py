@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client as Browser
+from django.db import transaction
+from django.test import TestCase
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
@@ -33,16 +34,6 @@ IN_GOOD_STANDING: dict[str, dict[str, Any]] = {
     "lifted": {"is_active": True, "suspended_until": None},
     "over": {"is_active": True, "suspended_until": timezone.now() - timedelta(hours=1)},
 }
-# The forms of admin -> what they send of a person's standing.
-STANDING_FORMS = {
-    "suspended": {
-        "is_active": "on",
-        "suspended_until_0": "2999-12-31",
-        "suspended_until_1": "00:00",
-    },
-    "inactive": {"suspended_until_0": "", "suspended_until_1": ""},
-    "lifted": {"is_active": "on", "suspended_until_0": "", "suspended_until_1": ""},
-}
 
 
 @pytest.fixture
@@ -54,13 +45,6 @@ def follow(django_capture_on_commit_callbacks: Any) -> Callable[[], None]:
             follow_standing(timestamp=0)
 
     return run
-
-
-@pytest.fixture
-def superuser() -> Browser:
-    browser = Browser()
-    browser.force_login(UserFactory.create(is_staff=True, is_superuser=True))
-    return browser
 
 
 def addresses(client: Client) -> set[str]:
@@ -114,27 +98,44 @@ def test_the_files_come_back_under_new_addresses(
     assert statuses(api, old | hidden) == {404}
 
 
-@pytest.mark.parametrize("how", ["suspended", "inactive"])
-def test_the_form_of_admin_hides_and_brings_back(
-    api: Client, user: User, superuser: Browser, follow: Callable[[], None], how: str
-) -> None:
+def changed(user: User, **fields: Any) -> None:
+    """Give a person another standing, as decisions do."""
+    with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(**fields)
+        standing.follow_on_commit(user=user)
+
+
+@pytest.mark.parametrize("how", PUT_OUT)
+def test_a_decision_does_not_wait_for_the_job(api: Client, user: User, how: str) -> None:
     VideoFactory.create(user=user, files=True)
     old = addresses(api)
-    names = {"username": user.username, "email": user.email, "fullname": user.fullname}
-
-    def submit(form: dict[str, str]) -> None:
-        answer = superuser.post(f"/admin/users/user/{user.pk}/change/", {**names, **form})
-        assert answer.status_code == 302
-
-    submit(STANDING_FORMS[how])
-    follow()
+    changed(user, **PUT_OUT[how]())
     assert statuses(api, old) == {404}
-    assert Video.objects.get().folder.startswith("h/")
 
-    submit(STANDING_FORMS["lifted"])
-    follow()
+    changed(user, **IN_GOOD_STANDING["lifted"])
     assert statuses(api, addresses(api)) == {200}
     assert statuses(api, old) == {404}
+
+
+def test_of_many_videos_a_decision_moves_some_and_a_job_the_others(
+    api: Client,
+    user: User,
+    run_jobs: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    monkeypatch.setattr(standing, "AT_ONCE", 2)
+    VideoFactory.create_batch(5, user=user, files=True)
+    other = VideoFactory.create(files=True, user=UserFactory.create(**suspended()))
+    old = addresses(api)
+    changed(user, **suspended())
+    assert sorted(api.get(url).status for url in old) == [200] * 6 + [404] * 4
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert "follow_standing_of" in run_jobs()
+    assert statuses(api, old) == {404}
+    # It is about one person.
+    assert Video.objects.get(pk=other.pk).folder == other.folder
 
 
 def test_the_files_follow_when_the_job_dies_after_its_commit(
@@ -243,18 +244,15 @@ def test_a_video_without_files_holds_up_no_other(
     assert not Video.objects.filter(folder__startswith="p/").exists()
 
 
-def test_a_run_takes_so_many_and_hides_before_it_brings_back(
-    user: User, follow: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_takes_so_many_and_hides_before_it_brings_back(user: User) -> None:
     back = VideoFactory.create(folder=new_folder("h"), files=True)
     VideoFactory.create_batch(3, user=user, files=True)
     User.objects.filter(pk=user.pk).update(**suspended())
-    monkeypatch.setattr(standing, "BATCH", 2)
     public = Video.objects.filter(folder__startswith="p/")
 
-    follow()
+    assert standing.follow_standing(limit=2) == 2
     assert (public.filter(user=user).count(), public.filter(pk=back.pk).exists()) == (1, False)
-    follow()
+    assert standing.follow_standing(limit=2) == 2
     assert set(public) == {back}
 
 

@@ -11,7 +11,6 @@ from django.db.models import Q, QuerySet
 
 # A trigram index knows letters and digits, three in a row.
 _TRIGRAM = re.compile(r"[^\W_]{3}")
-TOO_SHORT = "Search for at least three letters or digits in a row, an @username or an id."
 
 
 class NotSearchable(Exception):
@@ -50,7 +49,8 @@ class Search:
         if self.address and (address := _address(term)):
             return rows.filter(**{self.address: address})
         if not self.text or not _TRIGRAM.search(term):
-            raise NotSearchable(self.help)
+            needed = "A text needs at least three letters or digits in a row. " if self.text else ""
+            raise NotSearchable(f"{needed}{self.help}.")
         return rows.filter(_any({f"{name}__icontains": term for name in self.text}))
 
     @property

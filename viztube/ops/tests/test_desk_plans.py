@@ -84,7 +84,17 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             history=60_000,
         )
         with connection.cursor() as cursor:
+            # Built at once when the rows are there, a tenth of the time.
+            cursor.execute(
+                "SELECT indexname, indexdef FROM pg_indexes "
+                "WHERE tablename = 'social_comment' AND indexdef LIKE '%USING gin%'"
+            )
+            indexes = dict(cursor.fetchall())
+            for name in indexes:
+                cursor.execute(f"DROP INDEX {name}")
             cursor.execute(CROWD, {"comments": 1_000_000, "cases": 10_000})
+            for definition in indexes.values():
+                cursor.execute(definition)
             cursor.execute("VACUUM (ANALYZE)")
         print(f"\nSeeded in {perf_counter() - start:.0f} s")
         try:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from argparse import ArgumentParser
 from collections.abc import Iterator
 
 import pytest
@@ -66,7 +67,14 @@ def test_every_command_exists_with_its_options(name: str) -> None:
         if command.startswith('"$'):
             continue  # any
         assert command in get_commands(), command
-        parser = load_command_class(get_commands()[command], command).create_parser("", command)
+        parser: ArgumentParser = load_command_class(get_commands()[command], command).create_parser(
+            "", command
+        )
+        # Of a command of commands, the one that is named.
+        for action in parser._subparsers._group_actions if parser._subparsers else ():
+            if arguments[0] != "--help":
+                assert arguments[0] in (action.choices or ()), (command, arguments)
+                parser = dict(action.choices or ())[arguments[0]]
         options = {word.partition("=")[0] for word in arguments if word.startswith("--")}
         assert options <= parser._option_string_actions.keys(), (command, options)
 
