@@ -17,6 +17,7 @@ from social.models import Case, TargetType
 from social.roles import Actor, staff
 from social.services.moderation import Refused, decide
 from social.services.targets import MODELS, describe, rows_of
+from videos.models import Video
 
 MOST = 50  # things at a time
 
@@ -81,7 +82,7 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def state_of(target: Any) -> str:
     """Return in words what was decided about a thing and still holds, "" for nothing."""
     if getattr(target, "removed_at", None):
-        return "removed"
+        return "taken down" if isinstance(target, Video) else "removed"
     if not getattr(target, "is_active", True):
         return "banned"
     if getattr(target, "is_suspended", False):

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
+from social.models import (
+    Case,
+    Comment,
+    Like,
+    Playlist,
+    PlaylistVideo,
+    Report,
+    Subscription,
+    Tweet,
+)
 from social.tests.factories import CommentFactory, PlaylistFactory
 from social.tests.hidden import THINGS, Hidden, furnish
 from users.models import User
@@ -34,6 +43,7 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "POST playlist/{own}/{video_id}": (401, 404, 200, 200),
         "DELETE playlist/{own}/{video_id}": (401, 200, 200, 200),
         "DELETE user/watch-history/{id}": (401, 200, 200, 200),
+        "POST reports of a video": (401, 404, 400, 201),
     },
     "comment": {
         "PATCH comments/c/{id}": (401, 404, 200, 403),
@@ -41,6 +51,7 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "POST likes/toggle/c/{id}": (401, 404, 200, 200),
         "PUT likes/c/{id}": (401, 404, 200, 200),
         "DELETE likes/c/{id}": (401, 200, 200, 200),
+        "POST reports of a comment": (401, 404, 400, 201),
     },
     "tweet": {
         "PATCH tweets/{id}": (401, 404, 200, 403),
@@ -48,6 +59,7 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "POST likes/toggle/t/{id}": (401, 404, 200, 200),
         "PUT likes/t/{id}": (401, 404, 200, 200),
         "DELETE likes/t/{id}": (401, 200, 200, 200),
+        "POST reports of a tweet": (401, 404, 400, 201),
     },
     "playlist": {
         "GET playlist/{id}": (404, 404, 200, 200),
@@ -67,6 +79,7 @@ CALLS: dict[str, dict[str, tuple[int, int, int, int]]] = {
         "GET subscriptions/u/{id}": (404, 404, 404, 404),
         "GET tweets/user/{user_id}": (404, 404, 404, 404),
         "GET playlist/user/{user_id}": (404, 404, 404, 404),
+        "POST reports of a channel": (401, 404, 400, 201),
     },
 }
 # What lists the rows of something.
@@ -78,6 +91,10 @@ BODIES: dict[str, Any] = {
     "PATCH playlist/{id}": {"name": "Changed"},
     "PATCH playlist/{id}/order": {"videoIds": []},
 }
+REPORTS = {
+    f"POST reports of a {kind}": {"targetType": kind, "reason": "spam"}
+    for kind in ("video", "comment", "tweet", "channel")
+}
 # What is about nobody's things but the caller's, or only makes some.
 OWN = {
     "GET likes/videos",
@@ -85,6 +102,8 @@ OWN = {
     "POST tweets",
     "GET user/watch-history",
     "DELETE user/watch-history",
+    "GET reports",
+    "GET user/notices",
 }
 
 
@@ -107,7 +126,7 @@ def somebody(**fields: Any) -> User:
 
 def rows() -> list[Any]:
     """Return everything that calls about hidden things must leave as it is."""
-    models = (Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet)
+    models = (Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet, Case, Report)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
@@ -148,22 +167,21 @@ def compare(
     """Fail unless the call answers with the status, and tells nothing but to whom it may."""
     person = hidden.owner if caller == "owner" else somebody(is_staff=caller == "staff")
     client = Client() if caller == "signed out" else client_for(person)
-    method, path = filled(call, hidden, person)
+    request = filled(call, hidden, person)
     before = rows()
-    answer = client.request(method, path, BODIES.get(call))
+    answer = client.request(*request)
 
     assert answer.status == status, answer.body
     if status >= 400:
         assert rows() == before
     if caller == "stranger":
         # Nothing tells it from what never was.
-        method, path = filled(call, None, person)
-        unknown = client.request(method, path, BODIES.get(call))
+        unknown = client.request(*filled(call, None, person))
         assert {**answer.body, "requestId": ""} == {**unknown.body, "requestId": ""}
 
 
-def filled(call: str, hidden: Hidden | None, person: User) -> tuple[str, str]:
-    """Return method and path of a call about something; about what never was for None."""
+def filled(call: str, hidden: Hidden | None, person: User) -> tuple[str, str, Any]:
+    """Return method, path and body of a call about something; about what never was for None."""
     thing = hidden.thing if hidden else None
     key = str(thing.pk) if thing else "01890000-0000-7000-8000-000000000000"
     names = {"id": key, "video_id": key, "user_id": key}
@@ -173,7 +191,9 @@ def filled(call: str, hidden: Hidden | None, person: User) -> tuple[str, str]:
     names["another"] = "01890000-0000-7000-8000-000000000001"
     names["username"] = getattr(thing, "username", "nobody-at-all")
     method, _, path = call.partition(" ")
-    return method, path.format(**names)
+    if call in REPORTS:
+        return method, "reports", {**REPORTS[call], "targetId": key}
+    return method, path.format(**names), BODIES.get(call)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +213,7 @@ def test_the_owner_of_the_video_with_a_hidden_comment(
 ) -> None:
     hidden = THINGS["comment"][kind]()
     assert hidden.video_owner is not None
-    method, path = filled(call, hidden, hidden.video_owner)
-    answer = client_for(hidden.video_owner).request(method, path, BODIES.get(call))
+    answer = client_for(hidden.video_owner).request(*filled(call, hidden, hidden.video_owner))
 
     # A hidden video is there for its owner, a hidden comment is not.
     assert answer.status == (under_hidden_video if kind.startswith("video") else 404)
@@ -227,10 +246,10 @@ def test_no_call_is_missing_here() -> None:
         if not call.partition(" ")[2].startswith(elsewhere)
         and (
             not call.partition(" ")[2].startswith("user/")
-            or call.partition(" ")[2].startswith(("user/c/", "user/watch-history"))
+            or call.partition(" ")[2].startswith(("user/c/", "user/watch-history", "user/notices"))
         )
     }
-    tried = {call for calls in CALLS.values() for call in calls}
+    tried = {call.partition(" of a ")[0] for calls in CALLS.values() for call in calls}
     names = {"{own}/{video_id}": "{id}/{video_id}", "{id}/{another}": "{id}/{video_id}"}
     for ours, theirs in names.items():
         tried = {call.replace(ours, theirs) for call in tried}
