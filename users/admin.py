@@ -227,7 +227,9 @@ class RefreshSessionAdmin(EvidenceAdmin):
     list_select_related = ("user",)
     list_filter = (("user", AutocompleteSelectFilter), ("created_at", DaysFilter))
     search = Search(owner="user", address="address", ids=("id", "user"))
-    exclude = ("digest",)
+    times = ("created_at", "used_at", "expires_at", "revoked_at")
+    # All but the digest.
+    fields = ("id", "user", "device", "address", *times)
     actions = ("revoke",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -273,6 +275,7 @@ class SecurityEventAdmin(EvidenceAdmin):
         ("created_at", DaysFilter),
     )
     search = Search(owner="user", address="address", ids=("id", "user"))
+    fields = ("created_at", "kind", "user", "address", "device")
 
     @admin.display(description="device")
     def device_name(self, event: SecurityEvent) -> str:

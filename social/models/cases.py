@@ -98,7 +98,9 @@ class Case(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_target_type_display()}: {self.excerpt[:60]}"
+        # The title of a video, without its description.
+        title = self.excerpt.partition("\n")[0]
+        return f"{self.get_target_type_display()}: {title[:60]}"
 
     @property
     def is_open(self) -> bool:
