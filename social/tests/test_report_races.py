@@ -153,10 +153,14 @@ def test_reports_and_decisions_at_once_leave_nothing_odd(
         target = MAKE[kind]()
         ReportFactory.create(**{kind.value: target})
         names = (HIDE[kind], DecisionName.DISMISS, UNDO[kind])
-        deciding = [partial(attempt, target, name, by) for name in names for by in actors]
-        reporting = [partial(send, client, kind, target) for client in people]
-        calls: list[Callable[[], Any]] = [*reporting, *deciding, *reporting]
-        answers = [one for one in at_once(calls) if isinstance(one, Answer)]
+        deciding: list[Callable[[], Any]] = [
+            partial(attempt, target, name, by) for name in names for by in actors
+        ]
+        reporting: list[Callable[[], Any]] = [
+            partial(send, client, kind, target) for client in people
+        ]
+        done = at_once([*reporting, *deciding, *reporting])
+        answers = [one for one in done if isinstance(one, Answer)]
 
         assert {answer.status for answer in answers} <= {201, 404, 409}
         check_invariants()
