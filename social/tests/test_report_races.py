@@ -202,8 +202,10 @@ class TestAReportOnWhatIsDeleted:
             calls: list[Callable[[], Answer]] = [
                 partial(one.post, "reports", body) for one in people
             ]
-            delete = partial(owner_client.delete, f"{DELETABLE[kind]}/{target.pk}")
-            answers = at_once([*calls[:3], delete, *calls[3:]])
+            delete: list[Callable[[], Answer]] = [
+                partial(owner_client.delete, f"{DELETABLE[kind]}/{target.pk}")
+            ]
+            answers = at_once([*calls[:3], *delete, *calls[3:]])
 
             assert answers[3].status == 200
             assert {answer.status for answer in answers} <= {200, 201, 404}
