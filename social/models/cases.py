@@ -173,6 +173,7 @@ class Report(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["reporter", "created_at", "id"], name="social_report_of_reporter"),
             models.Index(fields=["created_at", "id"], name="social_report_by_created_at"),
+            models.Index(fields=["reason", "created_at", "id"], name="social_report_by_reason"),
             *(
                 models.Index(
                     fields=[target],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from social.models import ModerationAction, Tweet
@@ -21,6 +21,7 @@ from social.tests.purged import (
 from users.models import SecurityEvent, SecurityEventKind, User
 from users.services import pictures
 from videos.models import Video
+from videos.services.videos import delete_video
 from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
 from viztube.api.tests.threads import Started
@@ -178,12 +179,21 @@ def test_stopped_by_hand_it_says_how_to_go_on(ann: User, monkeypatch: pytest.Mon
 
 
 def test_what_arrives_meanwhile_goes_too(
-    ann: User, stored_files: Files, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+    ann: User,
+    client_for: Callable[[User], Client],
+    stored_files: Files,
+    run_jobs: RunJobs,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     close = purging._close
+    clients = []
 
     def close_late(*args: Any) -> bool:
         monkeypatch.setattr(purging, "_close", close)
+        call_command("moderate", "lift", "ann", "--reason", "A mistake")
+        clients.append(client_for(ann))
+        # From now on it is remembered who that is.
+        assert clients[0].get("user/sessions").status == 200
         VideoFactory.create(user=User.objects.get(pk=ann.pk), files=True)
         TweetFactory.create(user=ann)
         return close(*args)
@@ -193,8 +203,22 @@ def test_what_arrives_meanwhile_goes_too(
 
     assert_only_what_others_made_is_left()
     assert decisions().count("purge") == 1
+    assert [client.get("user/sessions").status for client in clients] == [401]
     run_jobs()
     assert len(stored_files()) == 2
+
+
+def test_what_is_deleted_meanwhile_is_no_problem(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_first(*, video: Video) -> None:
+        delete_video(video=video)
+        delete_video(video=video)
+
+    monkeypatch.setattr(purging, "delete_video", delete_first)
+    purge("--yes")
+
+    assert_only_what_others_made_is_left()
 
 
 def test_it_waits_for_what_is_being_added_at_the_very_end(ann: User) -> None:
