@@ -107,15 +107,20 @@ def somebody(role: str) -> User:
     return member(Role[role.upper()], password=None)
 
 
+def person_who_is(owner: str, role: str, person: User | None) -> User:
+    """Return whose the thing is."""
+    if owner == "oneself":
+        assert person is not None
+        return person
+    if owner == "person":
+        return UserFactory.create(password=None)
+    return somebody(role if owner == "equal" else ROLES[ROLES.index(role) + 1])
+
+
 @pytest.mark.parametrize(("role", "decision", "kind", "owner"), matrix())
 def test_a_decision(role: str, decision: str, kind: str, owner: str) -> None:
     person = None if role == "operator" else somebody(role)
-    owning = {
-        "person": lambda: UserFactory.create(password=None),
-        "oneself": lambda: person,
-        "equal": lambda: somebody(role),
-        "higher": lambda: somebody(ROLES[ROLES.index(role) + 1]),
-    }[owner]()
+    owning = person_who_is(owner, role, person)
     target = prepared(decision, kind, owning)
     actor = operator("root") if person is None else staff(User.objects.get(pk=person.pk))
     before = state()

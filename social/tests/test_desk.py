@@ -319,7 +319,7 @@ def test_several_are_decided_about_at_once(moderator: Browser) -> None:
 
 def test_one_with_an_open_case_is_decided_about_there(moderator: Browser) -> None:
     case = case_about("video")
-    page = moderator.get(DECIDE, {"target": "video", "id": case.target_id})
+    page = moderator.get(f"{DECIDE}?target=video&id={case.target_id}")
 
     assert page.headers["Location"] == page_of(case)
 

@@ -59,7 +59,9 @@ INSERT INTO social_case
     FROM reported;
 INSERT INTO social_report (id, reporter_id, comment_id, case_id, reason, details, created_at)
     SELECT uuidv7(), people.id, social_case.target_id, social_case.id, 'spam', '', opened_at
-    FROM social_case JOIN people ON people.number <= 1 + ascii(right(social_case.id::text, 1)) %% 7;
+    FROM social_case
+    CROSS JOIN generate_series(1, 1 + ascii(right(social_case.id::text, 1)) %% 7) AS number
+    JOIN people USING (number);
 INSERT INTO social_moderationaction (id, created_at, actor_label, actor_role, decision, target_type,
         target_id, target_label, owner_id, owner_label, case_id, reason)
     SELECT uuidv7(), now() - number * interval '1 minute', 'operator test', 'operator', 'remove',
