@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import IntegrityError
 
-from social.models import ModerationAction, Tweet
+from social.models import ModerationAction
 from social.roles import operator
 from social.services import purging
 from social.services.purging import SHARES
@@ -221,14 +221,28 @@ def test_what_is_deleted_meanwhile_is_no_problem(
     assert_only_what_others_made_is_left()
 
 
-def test_it_waits_for_what_is_being_added_at_the_very_end(ann: User) -> None:
-    with transaction.atomic():
-        TweetFactory.create(user=ann)
-        running = Started(lambda: purge("--yes"))
-        assert running.waits()
-        assert Tweet.objects.filter(user=ann).exists()
-    running.results()
+def test_who_adds_something_at_the_very_end_waits_and_finds_nobody(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add() -> str:
+        try:
+            TweetFactory.create(user=ann)
+        except IntegrityError:
+            return "nobody"
+        return "added"
 
+    log, adding = purging.log, []
+
+    def log_late(**columns: Any) -> ModerationAction:
+        adding.append(Started(add))
+        # Opening its connection takes a while, too.
+        assert all(adding[0].waits() for _ in range(8))
+        return log(**columns)
+
+    monkeypatch.setattr(purging, "log", log_late)
+    purge("--yes")
+
+    assert adding[0].results() == ["nobody"]
     assert_only_what_others_made_is_left()
 
 
