@@ -41,8 +41,9 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
     ]
     if not possible:
         raise PermissionDenied
-    if len(targets) == 1 and cases and request.method == "GET":
-        return redirect("admin:social_case_change", *cases.values())
+    # Of several, all but one may be gone, and their cases open.
+    if len(targets) == 1 and targets[0].pk in cases and request.method == "GET":
+        return redirect("admin:social_case_change", cases[targets[0].pk])
     form = DecisionForm(
         request.POST or None,
         options=[

@@ -324,6 +324,19 @@ def test_one_with_an_open_case_is_decided_about_there(moderator: Browser) -> Non
     assert page.headers["Location"] == page_of(case)
 
 
+def test_the_one_that_is_left_of_several_is_decided_about_on_its_own_case(
+    moderator: Browser,
+) -> None:
+    gone, left = case_about("comment"), case_about("comment")
+    Comment.objects.filter(pk=gone.target_id).purge()
+    page = moderator.get(DECIDE, {"target": "comment", "id": [gone.target_id, left.target_id]})
+    assert page.headers["Location"] == page_of(left)
+
+    other = CommentFactory.create()
+    page = moderator.get(DECIDE, {"target": "comment", "id": [gone.target_id, other.pk]})
+    assert page.status_code == 200
+
+
 def test_one_without_a_case_is_decided_about_all_the_same(moderator: Browser) -> None:
     video = VideoFactory.create()
     address = f"{DECIDE}?target=video&id={video.pk}&decision=take_down"

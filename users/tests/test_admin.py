@@ -251,6 +251,17 @@ def test_staff_cannot_change_staff(superuser: User) -> None:
     assert not moderator.is_superuser
 
 
+def test_staff_cannot_change_a_superuser_who_is_not_staff_at_the_moment() -> None:
+    resting = UserFactory.create(is_superuser=True)
+    browser = browser_of(staff("view_user", "change_user"))
+    new = "Tr0ub4dor and three"
+    body = {"usable_password": "true", "password1": new, "password2": new, "set-password": "x"}
+
+    assert browser.post(f"{USERS}{resting.pk}/password/", body).status_code == 403
+    resting.refresh_from_db()
+    assert resting.check_password(PASSWORD)
+
+
 def test_a_superuser_makes_someone_staff(browser: Browser, user: User) -> None:
     browser.post(f"{USERS}{user.pk}/change/", change_form(user, is_staff="on"))
 

@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -85,6 +87,25 @@ class DeskAdmin(ModelAdmin):  # type: ignore[misc]
             if not request.path.endswith("/autocomplete/"):
                 self.message_user(request, str(reason), messages.WARNING)
             return queryset.none(), False
+
+    # Odd input
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return a row, None for an id that no row can have."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Run an action, unless what was chosen are no ids, which no page sends."""
+        try:
+            for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(chosen)
+        except ValidationError:
+            self.message_user(request, "What was chosen is not in this list.", messages.WARNING)
+            return None
+        response: HttpResponse | None = super().response_action(request, queryset)
+        return response
 
     # What may be done
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -43,6 +45,13 @@ class DeskChangeList(ChangeList):  # type: ignore[misc]
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         self.search_help_text = self.model_admin.get_search(request).help
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page; a value in its address that the database cannot compare leads back."""
+        try:
+            super().get_results(request)
+        except (DataError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
         """Return the order of the list, turned round if that is asked for.

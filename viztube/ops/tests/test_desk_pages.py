@@ -119,6 +119,44 @@ def test_odd_searches_do_no_harm(browser: Browser, query: str) -> None:
         assert browser.get(f"/admin/{address}/", {"q": query}).status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "social/comment/?content=a%00b",
+        "social/comment/?content__regex=(",
+        "social/like/?created_at__year=99999999999999999999",
+        "procrastinate/procrastinatejob/?status=junk",
+        "procrastinate/procrastinatejob/?args__icontains=%00",
+    ],
+)
+def test_what_cannot_be_compared_leads_back_to_the_list(browser: Browser, query: str) -> None:
+    answer = browser.get(f"/admin/{query}")
+
+    assert (answer.status_code, answer.headers["Location"]) == (
+        302,
+        f"/admin/{query.partition('?')[0]}?e=1",
+    )
+    assert browser.get(answer.headers["Location"]).status_code == 200
+
+
+def test_an_id_that_no_row_can_have_is_no_error(browser: Browser) -> None:
+    for page in ("change", "history"):
+        answer = browser.get(f"/admin/videos/notification/a%00b/{page}/")
+        assert answer.status_code == 302
+
+
+@pytest.mark.parametrize("chosen", ["junk", "9" * 40, "\x00"])
+def test_choosing_what_is_no_row_does_nothing(browser: Browser, chosen: str) -> None:
+    for address, action in (
+        ("social/comment", "decide"),
+        ("users/user", "sign_out_everywhere"),
+        ("procrastinate/procrastinatejob", "retry"),
+    ):
+        body = {"action": action, "_selected_action": [chosen]}
+        assert browser.post(f"/admin/{address}/", body).status_code == 302
+
+
 @every_model
 def test_no_column_without_an_index_is_sorted_by(browser: Browser, model: type[Model]) -> None:
     Rows().make(model)
