@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from social.models import ModerationAction
 from social.roles import operator
 from social.services import purging
+from social.services.moderation import log
 from social.services.purging import SHARES
 from social.tests.factories import TweetFactory
 from social.tests.purged import (
@@ -231,7 +232,7 @@ def test_who_adds_something_at_the_very_end_waits_and_finds_nobody(
             return "nobody"
         return "added"
 
-    log, adding = purging.log, []
+    adding: list[Started] = []
 
     def log_late(**columns: Any) -> ModerationAction:
         adding.append(Started(add))
