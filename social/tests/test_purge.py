@@ -232,7 +232,7 @@ def test_who_adds_something_at_the_very_end_waits_and_finds_nobody(
             return "nobody"
         return "added"
 
-    adding: list[Started] = []
+    adding: list[Started[str]] = []
 
     def log_late(**columns: Any) -> ModerationAction:
         adding.append(Started(add))
