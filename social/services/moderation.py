@@ -89,7 +89,7 @@ def may_decide(
     if target_type not in decision.targets:
         raise Refused(f"{decision.label} is no decision about a {target_type.value}.")
     if not actor.has_perm(permission_about(target_type)):
-        raise Refused(f"Your role does not decide about a {target_type.value}.")
+        raise Refused(f"Your role does not allow decisions about a {target_type.value}.")
     if owner.pk == actor.id:
         raise Refused("This is about you: let somebody else decide.")
     if (role_of(owner) if role is None else role) > actor.role:
