@@ -168,7 +168,7 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
         return fields if request.user.is_superuser else (*fields, *self.powers)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Keep staff from changing each other's accounts and passwords, and a superuser's at rest."""
+        """Keep staff from changing each other's accounts and passwords, and any superuser's."""
         powerful = obj is not None and (obj.is_staff or obj.is_superuser)
         if powerful and not request.user.is_superuser:
             return False
