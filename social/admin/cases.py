@@ -201,7 +201,7 @@ def _options(case: Case, target: Any, actor: Actor) -> list[Option]:
     ]
 
 
-def _around(case: Case, viewer: UUID) -> dict[str, Any]:
+def _around(case: Case, viewer: UUID | None) -> dict[str, Any]:
     """Return who reported, what was decided before, and what else the owner has done.
 
     Nobody is shown who reported themselves.

@@ -345,11 +345,13 @@ def test_the_one_that_is_left_of_several_is_decided_about_on_its_own_case(
 ) -> None:
     gone, left = case_about("comment"), case_about("comment")
     Comment.objects.filter(pk=gone.target_id).purge()
-    page = moderator.get(DECIDE, {"target": "comment", "id": [gone.target_id, left.target_id]})
+    page = moderator.get(
+        DECIDE, {"target": "comment", "id": [str(gone.target_id), str(left.target_id)]}
+    )
     assert page.headers["Location"] == page_of(left)
 
     other = CommentFactory.create()
-    page = moderator.get(DECIDE, {"target": "comment", "id": [gone.target_id, other.pk]})
+    page = moderator.get(DECIDE, {"target": "comment", "id": [str(gone.target_id), str(other.pk)]})
     assert page.status_code == 200
 
 
