@@ -26,15 +26,14 @@ MAX_DAYS = 365
 class Decision(ABC):
     """One kind of decision.
 
-    ``targets`` are what it can be about, ``permission`` is who may decide so, and ``outcome`` how
-    it closes an open case about the target; one without leaves it open.
+    ``targets`` are what it can be about, and ``outcome`` is how it closes an open case about the
+    target; one without leaves it open.
     """
 
     name: ClassVar[DecisionName]
     label: ClassVar[str]
     effect: ClassVar[str]
     targets: ClassVar[frozenset[TargetType]]
-    permission: ClassVar[str]
     outcome: ClassVar[Outcome | None] = None
     # Whether it ends by itself after some days.
     takes_days: ClassVar[bool] = False
@@ -57,7 +56,6 @@ class Dismiss(Decision):
     label = "Dismiss"
     effect = "Closes the case. Nothing changes, and the owner is not told."
     targets = EVERYTHING
-    permission = DECIDE_CONTENT
     outcome = Outcome.DISMISSED
     needs_target = False
 
@@ -76,7 +74,6 @@ class TakeDown(Decision):
     label = "Take down"
     effect = "Hides the video from everyone but its owner and staff. Its addresses stop working."
     targets = frozenset({TargetType.VIDEO})
-    permission = DECIDE_CONTENT
     outcome = Outcome.UPHELD
 
     def objection(self, target: Any) -> str | None:
@@ -95,7 +92,6 @@ class Remove(Decision):
     label = "Remove"
     effect = "Hides the text from everyone but its writer and staff."
     targets = POSTS
-    permission = DECIDE_CONTENT
     outcome = Outcome.UPHELD
 
     def objection(self, target: Any) -> str | None:
@@ -115,7 +111,6 @@ class Restore(Decision):
     label = "Restore"
     effect = "Shows it again to whoever could see it before."
     targets = CONTENT
-    permission = DECIDE_CONTENT
 
     def objection(self, target: Any) -> str | None:
         """Object to what is not hidden by staff."""
@@ -132,7 +127,6 @@ class Restore(Decision):
 
 class _AboutPeople(Decision):
     targets = frozenset({TargetType.CHANNEL})
-    permission = DECIDE_PEOPLE
 
     def _change(self, person: User, **changes: Any) -> None:
         standing.change(user=person, **changes)
@@ -200,6 +194,11 @@ DECISIONS: Mapping[DecisionName, Decision] = {
     decision.name: decision
     for decision in (Dismiss(), TakeDown(), Remove(), Restore(), Suspend(), Ban(), Lift())
 }
+
+
+def permission_about(target_type: TargetType) -> str:
+    """Return what somebody needs to decide about a kind of thing."""
+    return DECIDE_PEOPLE if target_type == TargetType.CHANNEL else DECIDE_CONTENT
 
 
 def decisions_about(target_type: TargetType) -> list[Decision]:

@@ -171,7 +171,7 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
         return fields if request.user.is_superuser else (*fields, *self.powers)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Keep staff from changing each other's accounts and passwords, and any superuser's."""
+        """Keep staff from changing accounts and passwords of each other and of superusers."""
         powerful = obj is not None and (obj.is_staff or obj.is_superuser)
         if powerful and not request.user.is_superuser:
             return False
@@ -236,7 +236,9 @@ class RefreshSessionAdmin(EvidenceAdmin):
     list_select_related = ("user",)
     list_filter = (("user", AutocompleteSelectFilter), ("created_at", DaysFilter))
     search = Search(owner="user", address="address", ids=("id", "user"))
-    exclude = ("digest",)
+    times = ("created_at", "used_at", "expires_at", "revoked_at")
+    # All but the digest.
+    fields = ("id", "user", "device", "address", *times)
     actions = ("revoke",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -282,6 +284,7 @@ class SecurityEventAdmin(EvidenceAdmin):
         ("created_at", DaysFilter),
     )
     search = Search(owner="user", address="address", ids=("id", "user"))
+    fields = ("created_at", "kind", "user", "address", "device")
 
     @admin.display(description="device")
     def device_name(self, event: SecurityEvent) -> str:

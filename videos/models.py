@@ -288,7 +288,7 @@ class DailyViews(models.Model):
         verbose_name_plural = "daily views"
 
     def __str__(self) -> str:
-        return f"{self.video_id} on {self.day}: {self.views}"
+        return f"views on {self.day}: {self.views}"
 
 
 class WatchHistory(models.Model):
@@ -312,4 +312,4 @@ class WatchHistory(models.Model):
         verbose_name_plural = "watch history"
 
     def __str__(self) -> str:
-        return f"{self.user_id} watched {self.video_id}"
+        return f"watched {self.watched_at:%Y-%m-%d %H:%M}"

@@ -58,6 +58,21 @@ INSERT INTO social_playlist (id, user_id, name, description, created_at, updated
     SELECT uuidv7(), %(person)s, 'Number ' || number, '', now() - number * interval '1 minute',
         now()
     FROM people WHERE number <= %(many)s;
+INSERT INTO social_case (id, target_type, target_id, owner_id, excerpt, outcome, opened_at)
+    SELECT uuidv7(), 'comment', id, user_id, content, '', created_at
+    FROM social_comment WHERE user_id <> %(person)s LIMIT 60000 ON CONFLICT DO NOTHING;
+INSERT INTO social_report (id, reporter_id, comment_id, case_id, reason, details, created_at)
+    SELECT uuidv7(), CASE WHEN number <= %(many)s THEN %(person)s ELSE owner_id END, target_id, id,
+        'spam', '', now() - random() * interval '300 days'
+    FROM (
+        SELECT *, row_number() OVER (ORDER BY md5(id::text)) AS number
+        FROM social_case WHERE target_type = 'comment'
+    ) AS numbered ON CONFLICT DO NOTHING;
+INSERT INTO social_moderationaction (id, actor_label, actor_role, decision, target_type, target_id,
+        target_label, owner_id, owner_label, reason, created_at)
+    SELECT uuidv7(), 'ann', 'senior', 'remove', 'tweet', id, left(content, 300), user_id, 'bob',
+        'Spam.', now() - random() * interval '300 days'
+    FROM social_tweet;
 """
 
 SORTS = ("createdAt", "views", "duration", "title")
@@ -84,6 +99,8 @@ OWN: list[tuple[str, dict[str, str]]] = [
     ("/api/v2/likes/videos", {}),
     ("/api/v2/user/watch-history", {}),
     ("/api/v2/dashboard/videos", {}),
+    ("/api/v2/reports", {}),
+    ("/api/v2/user/notices", {}),
 ]
 # Of one's few sessions there are no thousand pages.
 SHORT = {"/api/v2/user/sessions"}
@@ -122,7 +139,7 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, s
             yield ids
         finally:
             with connection.cursor() as cursor:
-                cursor.execute("TRUNCATE users_user CASCADE")
+                cursor.execute("TRUNCATE users_user, social_moderationaction CASCADE")
 
 
 @pytest.fixture
@@ -158,7 +175,8 @@ def check(client: Client, path: str, **query: Any) -> Any:
         took = perf_counter() - start
     assert answer.status == 200, answer.body
     big = big_tables()
-    assert big >= {"videos_video", "social_like", "social_comment"}
+    assert big >= {"videos_video", "social_like", "social_comment", "social_report"}
+    assert "social_moderationaction" in big
     blocks, database, through = 0, 0.0, []
     # The estimate for more than 10,000 rows is an EXPLAIN, which reads nothing.
     for statement in [text for text in statements if not text.startswith("EXPLAIN")]:

@@ -26,6 +26,8 @@ SELECT 'CREATE DATABASE viztube OWNER viztube_owner'
 REVOKE ALL ON DATABASE viztube FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE viztube TO viztube_app;
 \connect viztube
+-- At once, so that the application never has what is taken back at the end.
+BEGIN;
 ALTER DEFAULT PRIVILEGES FOR ROLE viztube_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO viztube_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE viztube_owner IN SCHEMA public
@@ -35,4 +37,5 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO viztube_app;
 -- The moderation log is only ever added to. Its migration does the same when it makes the table.
 SELECT 'REVOKE UPDATE, DELETE, TRUNCATE ON social_moderationaction FROM viztube_app'
  WHERE to_regclass('public.social_moderationaction') IS NOT NULL \gexec
+COMMIT;
 SQL

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from social.admin.deciding import DecisionForm, Option
-from social.decisions import decisions_about
+from social.decisions import decisions_about, permission_about
 from social.models import Case, TargetType
 from social.roles import Actor, staff
 from social.services.moderation import Refused, decide
@@ -26,21 +26,16 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Show what is named in the address and a form, and apply the decision to each of them.
 
     Each is decided about by itself: one that is refused does not hold up the others. Raises
-    Http404 for an address that names nothing, PermissionDenied for who decides about none of it.
+    Http404 for an address that names nothing, PermissionDenied for who decides about nothing of the kind.
     """
     target_type, ids = _named(request)
     actor = staff(request.user)  # type: ignore[arg-type]
+    if not actor.has_perm(permission_about(target_type)):
+        raise PermissionDenied
     targets = list(rows_of(target_type).filter(pk__in=ids).order_by("pk"))
     if not targets:
         raise Http404
     cases = dict(Case.objects.open().filter(target_id__in=ids).values_list("target_id", "pk"))
-    possible = [
-        one
-        for one in decisions_about(target_type)
-        if actor.has_perm(one.permission) and (one.needs_target or cases)
-    ]
-    if not possible:
-        raise PermissionDenied
     # Of several, all but one may be gone, and their cases open.
     if len(targets) == 1 and targets[0].pk in cases and request.method == "GET":
         return redirect("admin:social_case_change", cases[targets[0].pk])
@@ -48,8 +43,9 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
         request.POST or None,
         options=[
             Option(target_type, decision)
-            for decision in possible
-            if any(decision.objection(target) is None for target in targets)
+            for decision in decisions_about(target_type)
+            if (decision.needs_target or cases)
+            and any(decision.objection(target) is None for target in targets)
         ],
         preselect=request.GET.get("decision", ""),
     )

@@ -32,6 +32,8 @@ class PlaylistAdmin(EvidenceAdmin):
         """Return links to its first videos, in its order."""
         entries = playlist.entries.select_related("video").order_by("position")[: SHOWN + 1]
         links = [link_to(entry.video) for entry in entries]
+        if not links:
+            return self.empty_value_display
         items = format_html_join("", "<li>{}</li>", ((link,) for link in links[:SHOWN]))
         more = f"And more than these {SHOWN}." if len(links) > SHOWN else ""
         return format_html('<ol class="list-decimal pl-6">{}</ol>{}', items, more)

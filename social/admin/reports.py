@@ -33,7 +33,7 @@ class ReportAdmin(EvidenceAdmin):
         ("reporter", AutocompleteSelectFilter),
         ("created_at", DaysFilter),
     )
-    search = Search(ids=("id", "case", "target_id"), owner="reporter")
+    search = Search(ids=("id", "case", *TargetType.values), owner="reporter")
     fields = ("case_link", "reason", "details", "reporter_link", "state", "created_at")
     readonly_fields = ("case_link", "reporter_link", "state")
 

@@ -80,6 +80,8 @@ class ModerationAction(models.Model):
             models.Index(fields=["owner_id", "created_at", "id"], name="social_action_on_owner"),
             models.Index(fields=["actor_id", "id"], name="social_action_by_actor"),
             models.Index(fields=["created_at", "id"], name="social_action_by_created_at"),
+            models.Index(fields=["decision", "created_at", "id"], name="social_action_by_decision"),
+            models.Index(fields=["target_type", "created_at", "id"], name="social_action_by_type"),
         ]
 
     def __str__(self) -> str:

@@ -98,7 +98,9 @@ class Case(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_target_type_display()}: {self.excerpt[:60]}"
+        # The title of a video, without its description.
+        title = self.excerpt.partition("\n")[0]
+        return f"{self.get_target_type_display()}: {title[:60]}"
 
     @property
     def is_open(self) -> bool:
@@ -173,6 +175,7 @@ class Report(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["reporter", "created_at", "id"], name="social_report_of_reporter"),
             models.Index(fields=["created_at", "id"], name="social_report_by_created_at"),
+            models.Index(fields=["reason", "created_at", "id"], name="social_report_by_reason"),
             *(
                 models.Index(
                     fields=[target],

@@ -62,4 +62,4 @@ class Like(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} likes {self.video_id or self.comment_id or self.tweet_id}"
+        return f"like of {self.created_at:%Y-%m-%d %H:%M}"

@@ -39,4 +39,4 @@ class Subscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.subscriber_id} follows {self.channel_id}"
+        return f"subscription of {self.created_at:%Y-%m-%d %H:%M}"

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from social.decisions import MAX_DAYS, Decision
+from social.decisions import MAX_DAYS, Decision, permission_about
 from social.models import REASON_LENGTH, Case, ModerationAction, TargetType
 from social.roles import Actor, Role, role_of
 from social.services.targets import LABEL_LENGTH, describe, locked
@@ -88,8 +88,8 @@ def may_decide(
     """
     if target_type not in decision.targets:
         raise Refused(f"{decision.label} is no decision about a {target_type.value}.")
-    if not actor.has_perm(decision.permission):
-        raise Refused(f"Your role does not allow the decision {decision.label.lower()}.")
+    if not actor.has_perm(permission_about(target_type)):
+        raise Refused(f"Your role does not decide about a {target_type.value}.")
     if owner.pk == actor.id:
         raise Refused("This is about you: let somebody else decide.")
     if (role_of(owner) if role is None else role) > actor.role:

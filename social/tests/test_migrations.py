@@ -5,9 +5,20 @@ from typing import Any
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from social.tests.factories import CommentFactory, LikeFactory, PlaylistVideoFactory, TweetFactory
+from social.models import Case, DecisionName, ModerationAction, Report, Tweet
+from social.roles import Role, role_of, staff
+from social.tests.deciding import decided, kind_of
+from social.tests.factories import (
+    CommentFactory,
+    LikeFactory,
+    PlaylistVideoFactory,
+    ReportFactory,
+    TweetFactory,
+)
+from social.tests.roles import member
+from users.tests.factories import UserFactory
 from videos.models import Video
 
 # In one transaction, whose end puts everything back.
@@ -22,11 +33,13 @@ SELECT conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid)
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 UNION ALL
 SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
 """
 
 
 def schema() -> set[Any]:
-    """Return every column, constraint and index there is, each with its table."""
+    """Return every column, constraint, index and trigger there is, each with its table."""
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
         return set(cursor.fetchall())
@@ -70,3 +83,30 @@ def test_the_names_of_files_elsewhere_can_be_taken_away_and_come_back() -> None:
     migrate()
     assert schema() == before
     assert Video.objects.get(pk=video.pk) == video
+
+
+def test_reports_and_decisions_can_be_taken_away_and_come_back_empty() -> None:
+    tweet = TweetFactory.create()
+    moderator = member(Role.SENIOR, password=None)
+    for target in (tweet, CommentFactory.create().video, UserFactory.create(password=None)):
+        ReportFactory.create(**{kind_of(target).value: target})
+    decided(tweet, DecisionName.REMOVE, by=staff(moderator))
+    before = schema()
+
+    migrate("social", "0005")
+
+    gone = {table for table, _ in before - schema()}
+    assert {"social_report", "social_case", "social_moderationaction"} <= gone
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_proc WHERE proname LIKE 'social\\_%'")
+        assert cursor.fetchone() == (0,)
+    # Who was removed stays so, and who was in a group, too.
+    assert not Tweet.objects.published().filter(pk=tweet.pk).exists()
+    migrate()
+    assert schema() == before
+    assert [model.objects.count() for model in (Report, Case, ModerationAction)] == [0, 0, 0]
+    assert role_of(moderator) == Role.SENIOR
+    ReportFactory.create(tweet=TweetFactory.create())
+    decided(tweet, DecisionName.RESTORE, by=staff(moderator))
+    with pytest.raises(DatabaseError, match="only added to"):
+        ModerationAction.objects.all().delete()

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
-from django.db import transaction
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError
 
-from social.models import ModerationAction, Tweet
+from social.models import ModerationAction
 from social.roles import operator
 from social.services import purging
+from social.services.moderation import log
 from social.services.purging import SHARES
 from social.tests.factories import TweetFactory
 from social.tests.purged import (
@@ -21,6 +22,7 @@ from social.tests.purged import (
 from users.models import SecurityEvent, SecurityEventKind, User
 from users.services import pictures
 from videos.models import Video
+from videos.services.videos import delete_video
 from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
 from viztube.api.tests.threads import Started
@@ -178,12 +180,21 @@ def test_stopped_by_hand_it_says_how_to_go_on(ann: User, monkeypatch: pytest.Mon
 
 
 def test_what_arrives_meanwhile_goes_too(
-    ann: User, stored_files: Files, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+    ann: User,
+    client_for: Callable[[User], Client],
+    stored_files: Files,
+    run_jobs: RunJobs,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     close = purging._close
+    clients = []
 
     def close_late(*args: Any) -> bool:
         monkeypatch.setattr(purging, "_close", close)
+        call_command("moderate", "lift", "ann", "--reason", "A mistake")
+        clients.append(client_for(ann))
+        # From now on it is remembered who that is.
+        assert clients[0].get("user/sessions").status == 200
         VideoFactory.create(user=User.objects.get(pk=ann.pk), files=True)
         TweetFactory.create(user=ann)
         return close(*args)
@@ -193,18 +204,45 @@ def test_what_arrives_meanwhile_goes_too(
 
     assert_only_what_others_made_is_left()
     assert decisions().count("purge") == 1
+    assert [client.get("user/sessions").status for client in clients] == [401]
     run_jobs()
     assert len(stored_files()) == 2
 
 
-def test_it_waits_for_what_is_being_added_at_the_very_end(ann: User) -> None:
-    with transaction.atomic():
-        TweetFactory.create(user=ann)
-        running = Started(lambda: purge("--yes"))
-        assert running.waits()
-        assert Tweet.objects.filter(user=ann).exists()
-    running.results()
+def test_what_is_deleted_meanwhile_is_no_problem(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_first(*, video: Video) -> None:
+        delete_video(video=video)
+        delete_video(video=video)
 
+    monkeypatch.setattr(purging, "delete_video", delete_first)
+    purge("--yes")
+
+    assert_only_what_others_made_is_left()
+
+
+def test_who_adds_something_at_the_very_end_waits_and_finds_nobody(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add() -> str:
+        try:
+            TweetFactory.create(user=ann)
+        except IntegrityError:
+            return "nobody"
+        return "added"
+
+    adding: list[Started[str]] = []
+
+    def log_late(**columns: Any) -> ModerationAction:
+        adding.append(Started(add))
+        assert adding[0].waits()
+        return log(**columns)
+
+    monkeypatch.setattr(purging, "log", log_late)
+    purge("--yes")
+
+    assert adding[0].results() == ["nobody"]
     assert_only_what_others_made_is_left()
 
 

@@ -153,10 +153,14 @@ def test_reports_and_decisions_at_once_leave_nothing_odd(
         target = MAKE[kind]()
         ReportFactory.create(**{kind.value: target})
         names = (HIDE[kind], DecisionName.DISMISS, UNDO[kind])
-        deciding = [partial(attempt, target, name, by) for name in names for by in actors]
-        reporting = [partial(send, client, kind, target) for client in people]
-        calls: list[Callable[[], Any]] = [*reporting, *deciding, *reporting]
-        answers = [one for one in at_once(calls) if isinstance(one, Answer)]
+        deciding: list[Callable[[], Any]] = [
+            partial(attempt, target, name, by) for name in names for by in actors
+        ]
+        reporting: list[Callable[[], Any]] = [
+            partial(send, client, kind, target) for client in people
+        ]
+        done = at_once([*reporting, *deciding, *reporting])
+        answers = [one for one in done if isinstance(one, Answer)]
 
         assert {answer.status for answer in answers} <= {201, 404, 409}
         check_invariants()
@@ -198,8 +202,10 @@ class TestAReportOnWhatIsDeleted:
             calls: list[Callable[[], Answer]] = [
                 partial(one.post, "reports", body) for one in people
             ]
-            delete = partial(owner_client.delete, f"{DELETABLE[kind]}/{target.pk}")
-            answers = at_once([*calls[:3], delete, *calls[3:]])
+            delete: list[Callable[[], Answer]] = [
+                partial(owner_client.delete, f"{DELETABLE[kind]}/{target.pk}")
+            ]
+            answers = at_once([*calls[:3], *delete, *calls[3:]])
 
             assert answers[3].status == 200
             assert {answer.status for answer in answers} <= {200, 201, 404}

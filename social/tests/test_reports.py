@@ -98,12 +98,14 @@ def test_every_reason_is_taken(user_client: Client, reason: str) -> None:
     assert (answer.status, answer.data["reason"], answer.data["details"]) == (201, reason, "")
 
 
-BAD: list[tuple[str, Any]] = [
-    *(("targetType", value) for value in (None, "", "user", "VIDEO", "playlist", 1, ["video"])),
-    *(("targetId", value) for value in (None, "", "1", "x" * 40, 5, [], "\x00")),
-    *(("reason", value) for value in (None, "", "Spam", "boring", 1, {}, "spam\x00")),
-    *(("details", value) for value in (1, [], {}, "a\x00b", "x" * (DETAILS_LENGTH + 1))),
-]
+LONG = "x" * (DETAILS_LENGTH + 1)
+WRONG: dict[str, tuple[Any, ...]] = {
+    "targetType": (None, "", "user", "VIDEO", "playlist", 1, ["video"]),
+    "targetId": (None, "", "1", "x" * 40, 5, [], "\x00"),
+    "reason": (None, "", "Spam", "boring", 1, {}, "spam\x00"),
+    "details": (1, [], {}, "a\x00b", LONG),
+}
+BAD = [(field, value) for field, values in WRONG.items() for value in values]
 
 
 @pytest.mark.parametrize(("field", "value"), BAD, ids=lambda value: repr(value)[:20])
@@ -252,6 +254,7 @@ def test_what_became_of_it_is_told_and_it_can_be_reported_again(
     case = Case.objects.get()
     (told,) = user_client.get("reports").data
 
+    assert case.closed_at is not None
     assert (told["state"], told["decidedAt"]) == (state, wire_time(case.closed_at))
     # Why, and by whom, is told to nobody but the owner and staff.
     assert set(told) == {

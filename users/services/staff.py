@@ -36,13 +36,7 @@ def account_of(*, username: str, email: str) -> User | None:
             f"The account {user.username} has another e-mail address, so it may be somebody "
             "else's: give its own address or another name."
         )
-    # Only a decision undoes a decision, and this would undo a ban by the way.
-    if user.is_suspended or not (user.is_active or user.is_closed):
-        state = "suspended" if user.is_suspended else "banned"
-        raise Conflict(
-            f"{user.username} is {state}: lift that first with `manage.py moderate lift "
-            f"{user.username}`."
-        )
+    _check_standing(user)
     return user
 
 
@@ -71,6 +65,7 @@ def appoint(
             appointment = Appointment(user, created=True)
         else:
             user = User.objects.locked().get(pk=user.pk)
+            _check_standing(user)
             appointment = Appointment(user, created=False)
             if password is not None:
                 validate_password(password, user)
@@ -89,3 +84,13 @@ def appoint(
         user.groups.add(*missing)
         appointment.changes += sorted(f"group {group.name}" for group in missing)
     return appointment
+
+
+def _check_standing(user: User) -> None:
+    """Raise Conflict for who is suspended or banned: only a decision undoes a decision."""
+    if user.is_suspended or not (user.is_active or user.is_closed):
+        state = "suspended" if user.is_suspended else "banned"
+        raise Conflict(
+            f"{user.username} is {state}: lift that first with `manage.py moderate lift "
+            f"{user.username}`."
+        )

@@ -19,7 +19,7 @@ class Advice(NamedTuple):
 BASELINE = {
     "users": "0003_desk_lists",
     "videos": "0005_desk_lists",
-    "social": "0009_desk_lists",
+    "social": "0010_filters_of_lists",
 }
 
 # Rules of squawk (https://squawkhq.com/docs/rules) that do not fit here.

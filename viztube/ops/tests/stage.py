@@ -16,11 +16,15 @@ from django.utils import timezone
 from schemathesis import Case
 from schemathesis.transport.serialization import Binary
 
+from social.models import DecisionName
+from social.roles import operator
+from social.tests.deciding import decided
 from social.tests.factories import (
     CommentFactory,
     LikeFactory,
     PlaylistFactory,
     PlaylistVideoFactory,
+    ReportFactory,
     SubscriptionFactory,
     TweetFactory,
 )
@@ -161,6 +165,8 @@ class Stage:
             SubscriptionFactory.create(subscriber=one, channel=others[1])
         SubscriptionFactory.create(subscriber=others[1], channel=self.person)
         WatchHistory.objects.create(**own, watched_at=timezone.now())
+        ReportFactory.create(reporter=self.person, tweet=tweets[2])
+        decided(tweets[1], DecisionName.REMOVE, by=operator("pytest"))
         things: dict[str, list[Any]] = {
             "video": [self.videos[0], *self.videos],
             "comment": comments,
@@ -171,6 +177,13 @@ class Stage:
             "session": [self.person.sessions.get()],
         }
         self.names = {kind: [str(one.pk) for one in some] for kind, some in things.items()}
+        # Of what others made, so that it can be reported.
+        self.reported = {
+            "video": str(self.videos[2].pk),
+            "comment": str(comments[3].pk),
+            "tweet": str(tweets[2].pk),
+            "channel": str(others[1].pk),
+        }
         self.names["username"] = [one.username for one in things["user"]]
 
     def _place_ids(self, case: Case[Any], choice: int, allowed: bool) -> None:
@@ -194,6 +207,8 @@ class Stage:
                 body.update(password=NEW_PASSWORD)
             case "change-password":
                 body.update(oldPassword=PASSWORD, newPassword=NEW_PASSWORD)
+            case "reports" if body.get("targetType") in self.reported:
+                body.update(targetId=self.reported[body["targetType"]])
             case "order":
                 body.update(videoIds=[str(video.pk) for video in reversed(self.videos)])
 

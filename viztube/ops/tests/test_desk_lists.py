@@ -42,7 +42,7 @@ def shown(browser: Browser, address: str, **query: Any) -> list[str]:
     """Return the ids of the rows that a list shows."""
     answer = browser.get(address, query)
     assert answer.status_code == 200
-    return [str(row.pk) for row in answer.context_data["cl"].result_list]
+    return [str(row.pk) for row in answer.context["cl"].result_list]
 
 
 @pytest.mark.parametrize("by", ["sharp need", "@Needle.Owner", "id", "owner", "video"])
@@ -123,7 +123,7 @@ def test_no_more_rows_are_counted_than_pages_are_turned(
     with captured_queries() as statements:
         answer = browser.get(COMMENTS, {"p": 2})
 
-    assert len(answer.context_data["cl"].result_list) == 10
+    assert len(answer.context["cl"].result_list) == 10
     assert "More than 10,000 comments" in answer.content.decode()
     (counting,) = [text for text in statements if "COUNT(" in text]
     assert "LIMIT 61" in counting

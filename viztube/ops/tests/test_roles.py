@@ -169,6 +169,59 @@ def test_a_table_of_a_later_migration_is_the_application_s_too(host: Host) -> No
             owner.execute("DROP TABLE later")
 
 
+LINE = """
+INSERT INTO social_moderationaction (id, actor_label, actor_role, decision, target_type, target_id,
+    target_label, owner_id, owner_label, reason)
+VALUES (uuidv7(), 'ann', 'senior', 'remove', 'tweet', uuidv7(), 'Text', uuidv7(), 'bob', 'Spam.')
+"""
+ALTERATIONS = [
+    "UPDATE social_moderationaction SET reason = 'Another.'",
+    "UPDATE social_moderationaction SET reason = reason WHERE false",
+    "DELETE FROM social_moderationaction",
+    "DELETE FROM social_moderationaction WHERE false",
+    "TRUNCATE social_moderationaction",
+    f"{LINE} ON CONFLICT (id) DO UPDATE SET reason = 'Another.'",
+    "MERGE INTO social_moderationaction USING users_user ON false WHEN MATCHED THEN DELETE",
+    "ALTER TABLE social_moderationaction DISABLE TRIGGER ALL",
+    "ALTER TABLE social_moderationaction DISABLE TRIGGER social_moderationaction_append_only",
+    "DROP TRIGGER social_moderationaction_append_only ON social_moderationaction",
+    "ALTER FUNCTION social_moderationaction_append_only() RENAME TO another",
+    "DROP TABLE social_moderationaction",
+    "CREATE RULE more AS ON INSERT TO social_moderationaction DO INSTEAD NOTHING",
+    "SET session_replication_role = replica",
+]
+
+
+def the_log_is_only_added_to(host: Host) -> None:
+    """Fail unless the application may read the log and add to it, and no more."""
+    count = "SELECT count(*) FROM social_moderationaction"
+    with host.connect("app") as connection:
+        connection.execute(LINE)
+        before = connection.execute(count).fetchone()
+        assert before
+        assert before != (0,)
+        for statement in ALTERATIONS:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+        # Who has no right to pass on is only warned.
+        connection.execute("GRANT ALL ON social_moderationaction TO PUBLIC")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(ALTERATIONS[0])
+        assert connection.execute(count).fetchone() == before
+    # Whoever may is stopped by the trigger.
+    with host.connect("owner") as owner:
+        for statement in (ALTERATIONS[0], ALTERATIONS[2]):
+            with pytest.raises(psycopg.errors.RestrictViolation, match="only added to"):
+                owner.execute(statement)
+
+
+def test_the_application_only_adds_to_the_log(host: Host) -> None:
+    the_log_is_only_added_to(host)
+    # Also after the roles were made again, with the table there.
+    host.make_roles()
+    the_log_is_only_added_to(host)
+
+
 def test_nobody_else_may_connect(host: Host) -> None:
     with host.connect("owner") as owner:
         granted = owner.execute("SELECT datacl::text FROM pg_database WHERE datname = 'viztube'")
@@ -180,6 +233,8 @@ def test_nobody_else_may_connect(host: Host) -> None:
 def test_a_backup_is_put_back_while_the_application_is_connected(
     host: Host, tmp_path: Path
 ) -> None:
+    with host.connect("app") as connection:
+        connection.execute(LINE)
     host.manage("owner", "backup", "--to", str(tmp_path))
     (backup,) = (path for path in tmp_path.iterdir() if path.is_dir())
     with host.connect("app") as connection:
@@ -196,3 +251,4 @@ def test_a_backup_is_put_back_while_the_application_is_connected(
         connection.execute("UPDATE users_user SET fullname = 'Ann' WHERE username = 'ann'")
     test_the_application_may_not_change_tables(host, "CREATE TABLE more (id int)")
     test_nobody_else_may_connect(host)
+    the_log_is_only_added_to(host)

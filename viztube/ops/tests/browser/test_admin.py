@@ -8,6 +8,8 @@ from django.contrib import admin
 from playwright.sync_api import Page
 
 from viztube.ops.tests.browser.browsing import Staff, screenshot, sign_in, visit
+from viztube.ops.tests.browser.deciding import decide
+from viztube.ops.tests.browser.scenery import MARKUP, Scenery
 from viztube.ops.tests.site import RunningSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -22,13 +24,15 @@ def links(page: Page, pattern: re.Pattern[str]) -> list[str]:
     return list(dict.fromkeys(path for path in paths if pattern.fullmatch(path)))
 
 
-@pytest.mark.usefixtures("scenery")
 def test_a_superuser_gets_by_keyboard_to_every_list_and_its_details(
-    page: Page, superuser: Staff
+    page: Page, superuser: Staff, scenery: Scenery
 ) -> None:
     sign_in(page, superuser)
     assert page.url.endswith("/admin/")
     screenshot(page, "admin-start")
+    # So that the log of decisions has a line.
+    visit(page, f"/admin/social/case/decide/?target=comment&id={scenery.comment['id']}")
+    decide(page, "comment:remove", f"Says {MARKUP}")
 
     lists = links(page, LIST)
     there = {f"/admin/{of._meta.app_label}/{of._meta.model_name}/" for of in admin.site._registry}

@@ -14,6 +14,7 @@ def pictures(page: Page, name: str) -> None:
     """Keep a picture in light and one in dark."""
     screenshot(page, name)
     page.emulate_media(color_scheme="dark")
+    page.reload()
     screenshot(page, f"{name}-dark")
     page.emulate_media(color_scheme="light")
 
