@@ -26,7 +26,8 @@ def decide_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Show what is named in the address and a form, and apply the decision to each of them.
 
     Each is decided about by itself: one that is refused does not hold up the others. Raises
-    Http404 for an address that names nothing, PermissionDenied for who decides about nothing of the kind.
+    Http404 for an address that names nothing, PermissionDenied for who decides about nothing of
+    the kind.
     """
     target_type, ids = _named(request)
     actor = staff(request.user)  # type: ignore[arg-type]
