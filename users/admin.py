@@ -59,7 +59,10 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
     def save(self, commit: bool = True) -> User:
         """Store it; EndSessionsValidator hears of a new password, but not of none."""
         with transaction.atomic():
-            user: User = super().save(commit)
+            user: User = super().save(commit=False)
+            # Nothing else: hashing takes a while, in which the person may have been banned.
+            if commit:
+                user.save(update_fields=["password", "updated_at"])
             if not user.has_usable_password():
                 revoke_sessions(user=user)
                 record(SecurityEventKind.PASSWORD_CHANGED, user=user)
@@ -176,7 +179,12 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Store an account; who is no longer staff, or newly, signs in again."""
-        super().save_model(request, obj, form, change)
+        if change:
+            # Nothing else: the person may have been banned since the row was read.
+            columns = {field.name for field in obj._meta.concrete_fields}
+            obj.save(update_fields={"updated_at", *columns.intersection(form.changed_data)})
+        else:
+            super().save_model(request, obj, form, change)
         # A running session remembers for a minute who is staff.
         if "is_staff" in form.changed_data:
             revoke_sessions(user=obj)

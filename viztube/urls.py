@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from viztube.desk.palette import find_lists
 from viztube.media.paths import SERVED_PATTERN
 from viztube.media.views import serve_media
 from viztube.ops.health import livez, readyz
@@ -18,6 +19,7 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/search/", admin.site.admin_view(find_lists)),
     path("admin/", admin.site.urls),
     path("api/v2/healthcheck", HealthViewSet.as_view({"get": "list"}), name="healthcheck"),
     path("api/v2/schema", SpectacularAPIView.as_view(api_version="2"), name="schema"),

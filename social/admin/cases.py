@@ -152,7 +152,7 @@ class CaseAdmin(EvidenceAdmin):
                 "owner_state": state_of(case.owner),
                 "target_state": state_of(shown["target"]),
                 **shown,
-                **_around(case),
+                **_around(case, request.user.pk),
             },
         )
 
@@ -201,12 +201,18 @@ def _options(case: Case, target: Any, actor: Actor) -> list[Option]:
     ]
 
 
-def _around(case: Case) -> dict[str, Any]:
-    """Return who reported, what was decided before, and what else the owner has done."""
-    reports = list(case.reports.select_related("reporter").order_by("-created_at")[: REPORTS + 1])
+def _around(case: Case, viewer: UUID | None) -> dict[str, Any]:
+    """Return who reported, what was decided before, and what else the owner has done.
+
+    Nobody is shown who reported themselves.
+    """
+    about_viewer = case.owner_id == viewer
+    rows = case.reports.none() if about_viewer else case.reports.select_related("reporter")
+    reports = list(rows.order_by("-created_at")[: REPORTS + 1])
     decided = ModerationAction.objects.filter(owner_id=case.owner_id).order_by("-created_at", "-pk")
     others = Case.objects.filter(owner=case.owner_id).exclude(pk=case.pk).with_reports_count()
     return {
+        "about_viewer": about_viewer,
         "reports": reports[:REPORTS],
         "has_more_reports": len(reports) > REPORTS,
         "decisions": list(decided[:EARLIER]),

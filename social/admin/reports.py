@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from social.models import ModerationAction, Report, TargetType
+from social.models import Case, ModerationAction, Report, TargetType
 from viztube.desk.admin import EvidenceAdmin
 from viztube.desk.cells import link_to, shorten
 from viztube.desk.filters import AutocompleteSelectFilter, ChoicesDropdownFilter, DaysFilter
@@ -38,8 +38,10 @@ class ReportAdmin(EvidenceAdmin):
     readonly_fields = ("case_link", "reporter_link", "state")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
-        """Read what a report's page links to along."""
-        return super().get_queryset(request).select_related("case", "reporter")  # type: ignore[no-any-return]
+        """Read what a report's page links to along; who reported oneself is not shown."""
+        own = Case.objects.filter(owner=request.user.pk)
+        reports: QuerySet[Report] = super().get_queryset(request)
+        return reports.select_related("case", "reporter").exclude(case__in=own)
 
     @admin.display(description="Case")
     def case_link(self, report: Report) -> str:

@@ -207,6 +207,22 @@ def test_nobody_decides_about_themselves(moderator: Browser) -> None:
     assert not ModerationAction.objects.exists()
 
 
+def test_nobody_sees_who_reported_themselves(moderator: Browser) -> None:
+    me = User.objects.get(pk=moderator.session["_auth_user_id"])
+    reporter = UserFactory.create(username="tattletale")
+    mine = case_about("tweet", TweetFactory.create(user=me), reporter=reporter, details="Mean.")
+    other = case_about("tweet", reporter=UserFactory.create(username="another"))
+    report = mine.reports.get()
+
+    assert "tattletale" not in moderator.get(page_of(mine)).content.decode()
+    assert "another" in moderator.get(page_of(other)).content.decode()
+    for query in ({}, {"q": str(mine.pk)}, {"q": "@tattletale"}):
+        page = moderator.get("/admin/social/report/", query).content.decode()
+        assert "Mean." not in page
+    assert "another" in moderator.get("/admin/social/report/").content.decode()
+    assert moderator.get(f"/admin/social/report/{report.pk}/change/").status_code == 302
+
+
 def test_what_is_gone_can_be_dismissed(moderator: Browser) -> None:
     case = case_about("comment", CommentFactory.create(content="What it said"))
     Comment.objects.filter(pk=case.target_id).purge()

@@ -1,11 +1,13 @@
 """People and their sessions in Django admin."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
+from users.admin import AccountChangeForm, PasswordForm
 from users.models import RefreshSession, User
 from users.tests import browsers
 from users.tests.browsers import Browser, browser_of, change_form, run_action, staff
@@ -260,6 +262,35 @@ def test_staff_cannot_change_a_superuser_who_is_not_staff_at_the_moment() -> Non
     assert browser.post(f"{USERS}{resting.pk}/password/", body).status_code == 403
     resting.refresh_from_db()
     assert resting.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(("usable", "button"), [("true", "set"), ("false", "unset")])
+def test_a_ban_during_an_edit_or_a_new_password_stays(
+    browser: Browser, user: User, monkeypatch: pytest.MonkeyPatch, usable: str, button: str
+) -> None:
+    for form in (AccountChangeForm, PasswordForm):
+
+        def ban(self: Any, clean: Any = form.clean) -> Any:
+            User.objects.filter(pk=user.pk).update(is_active=False, suspension_reason="Spam")
+            return clean(self)
+
+        monkeypatch.setattr(form, "clean", ban)
+    new = "Tr0ub4dor and three"
+    body = {
+        "usable_password": usable,
+        "password1": new,
+        "password2": new,
+        f"{button}-password": "x",
+    }
+    page = f"{USERS}{user.pk}/"
+
+    for address, sent in (("change", change_form(user, fullname="Another")), ("password", body)):
+        assert browser.post(f"{page}{address}/", sent).status_code == 302
+        assert not User.objects.get(pk=user.pk).is_active, address
+        User.objects.filter(pk=user.pk).update(is_active=True)
+    user.refresh_from_db()
+    assert user.fullname == "Another"
+    assert not user.check_password(PASSWORD)
 
 
 def test_a_superuser_makes_someone_staff(browser: Browser, user: User) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.cache.backends.redis import RedisCacheClient
 from django.test import Client as DjangoClient
 
 from users.tests.browsers import browser_of, staff, superuser
@@ -92,3 +93,26 @@ def test_people_without_staff_see_no_sidebar() -> None:
     answer = browser_of(UserFactory.create()).get("/admin/", follow=True)
 
     assert "/admin/users/user/" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("page", ["1", "x", "0", "99", "9" * 5000])
+def test_ctrl_k_finds_lists_with_the_cache_away(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(RedisCacheClient, "get", away)
+    monkeypatch.setattr(RedisCacheClient, "set", away)
+    browser = browser_of(superuser())
+
+    # The names of Django's own apps are translated late.
+    found = browser.get("/admin/search/", {"s": "AUTHENT", "extended": "1", "page": page})
+    assert (found.status_code, "/admin/auth/group/" in found.content.decode()) == (200, True)
+    assert "/admin/" not in browser.get("/admin/search/", {"s": "nothing"}).content.decode()
+
+
+def test_ctrl_k_finds_only_lists_that_one_may_open() -> None:
+    browser = browser_of(staff("view_comment"))
+    found = browser.get("/admin/search/", {"s": "o", "extended": "1"}).content.decode()
+
+    assert "/admin/social/comment/" in found
+    assert "/admin/videos/video/" not in found
