@@ -75,12 +75,7 @@ def owners_for(role: str) -> list[str]:
 
 
 def matrix() -> list[tuple[str, str, str]]:
-    return [
-        (role, kind, owner)
-        for role in ROLES
-        for kind in ABOUT
-        for owner in owners_for(role)
-    ]
+    return [(role, kind, owner) for role in ROLES for kind in ABOUT for owner in owners_for(role)]
 
 
 def state() -> list[Any]:
