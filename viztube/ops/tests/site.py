@@ -72,14 +72,7 @@ class RunningSite:
 
     def manage(self, *command: str) -> str:
         """Run a management command beside the service; return what it printed."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=PROJECT,
-            env=self.environ | {"DEBUG": "1"},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        return manage(self.environ, *command)
 
     def sign_up(self, username: str) -> httpx.Client:
         """Register and sign in; return a client with that person's token."""
@@ -100,6 +93,18 @@ class RunningSite:
         )
         self.clients.append(client)
         return client
+
+
+def manage(environ: Environ, *command: str) -> str:
+    """Run a management command, whether the service runs or not; return what it printed."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=PROJECT,
+        env=environ | {"DEBUG": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 def site_environ(folder: Path) -> Environ:

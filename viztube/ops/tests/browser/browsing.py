@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 from viztube.ops.dev.folders import make_data_folder
 from viztube.ops.tests.browser.scenery import INJECTED
-from viztube.ops.tests.site import PROJECT, RunningSite
+from viztube.ops.tests.site import PROJECT, Environ, RunningSite, manage
 
 # As Debian and Ubuntu call it, and Google's own, which GitHub's machines have.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -101,10 +101,10 @@ class Staff:
     password: str
 
 
-def make_staff(site: RunningSite, username: str, *options: str) -> Staff:
+def make_staff(environ: Environ, username: str, *options: str) -> Staff:
     """Make staff as operators do; the options are those of ``manage.py create_staff``."""
     email = f"{username}@viztube.example"
-    said = site.manage("create_staff", username, "--email", email, "--json", *options)
+    said = manage(environ, "create_staff", username, "--email", email, "--json", *options)
     return Staff(username, json.loads(said)["password"])
 
 
@@ -118,9 +118,11 @@ def screenshot(page: Page, name: str) -> None:
     # A window as high as the page: in a picture of more than the window, what sticks to its bottom
     # lies across the middle.
     height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({**window, "height": max(height, window["height"])})
+    if is_longer := height > window["height"]:
+        page.set_viewport_size({**window, "height": height})
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
-    page.set_viewport_size(window)
+    if is_longer:
+        page.set_viewport_size(window)
 
 
 def visit(page: Page, path: str) -> None:
