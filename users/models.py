@@ -36,7 +36,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         default="",
         # For the version before this column, which goes on while a deployment takes over.
         db_default="",
-        help_text="Told to the person when they try to sign in during the suspension.",
+        help_text="Told to the person who tries to sign in while suspended or banned.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 
 from social.admin.decide import decide_view, state_of
 from social.admin.deciding import DecisionForm, Option, options_for
@@ -218,8 +218,3 @@ def _around(case: Case, viewer: UUID | None) -> dict[str, Any]:
         "decisions": list(decided[:EARLIER]),
         "other_cases": list(others.order_by("-opened_at")[:EARLIER]),
     }
-
-
-def case_address(pk: UUID) -> str:
-    """Return the address of a case's page."""
-    return reverse("admin:social_case_change", args=[pk])

@@ -123,7 +123,12 @@ class Migration(migrations.Migration):
                 ("owner_id", models.UUIDField(help_text="Whose it is.")),
                 ("owner_label", models.CharField(max_length=300)),
                 ("case_id", models.UUIDField(blank=True, null=True)),
-                ("reason", models.CharField(help_text="Told to the owner.", max_length=500)),
+                (
+                    "reason",
+                    models.CharField(
+                        help_text="Told to the owner, but for a dismissal.", max_length=500
+                    ),
+                ),
                 (
                     "until",
                     models.DateTimeField(

@@ -46,7 +46,9 @@ class ModerationAction(models.Model):
     owner_id = models.UUIDField(help_text="Whose it is.")
     owner_label = models.CharField(max_length=300)
     case_id = models.UUIDField(null=True, blank=True)
-    reason = models.CharField(max_length=REASON_LENGTH, help_text="Told to the owner.")
+    reason = models.CharField(
+        max_length=REASON_LENGTH, help_text="Told to the owner, but for a dismissal."
+    )
     until = models.DateTimeField(null=True, blank=True, help_text="The end of a suspension.")
 
     objects = ModerationActionQuerySet.as_manager()

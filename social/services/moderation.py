@@ -46,7 +46,7 @@ def decide(
         owner, label = _owner_and_label(target, about)
         may_decide(actor=actor, decision=decision, target_type=target_type, owner=owner)
         if decision.needs_target and target is None:
-            raise Refused(f"This {target_type.value} is no longer there: its owner has deleted it.")
+            raise Refused(f"This {target_type.value} is no longer there: it was deleted.")
         if not decision.needs_target and about is None:
             raise Refused("There is no open case about it: somebody else has just decided.")
         if objection := decision.objection(target):

@@ -230,7 +230,7 @@ def test_what_is_gone_can_be_dismissed(moderator: Browser) -> None:
 
     assert offered(page) == ["comment:dismiss"]
     text = page.content.decode()
-    assert "has deleted it" in text
+    assert "it was deleted" in text
     assert "What it said" in text
     moderator.post(page_of(case), {"decision": "comment:dismiss", "reason": "Gone."})
     case.refresh_from_db()

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="Told to the person when they try to sign in during the suspension.",
+                help_text="Told to the person who tries to sign in while suspended or banned.",
                 max_length=500,
             ),
         ),
