@@ -194,7 +194,7 @@ def test_a_case_about_what_is_gone_can_only_be_dismissed(kind: str) -> None:
     GONE[kind](target)
     target.pk = pk
     for decision in set(decisions_about(TargetType(kind))) - {DECISIONS[DecisionName.DISMISS]}:
-        said = f"This {kind} is no longer there: its owner has deleted it."
+        said = f"This {kind} is no longer there: it was deleted."
         assert refusal(target, decision.name) == said
     line = decided(target, DecisionName.DISMISS)
 

@@ -249,6 +249,6 @@ def test_a_decision_about_what_is_deleted_meanwhile_is_refused() -> None:
         late = Started(attempt)
         assert late.waits()
 
-    assert late.results() == ["This tweet is no longer there: its owner has deleted it."]
+    assert late.results() == ["This tweet is no longer there: it was deleted."]
     assert not ModerationAction.objects.exists()
     assert Case.objects.get().is_open
