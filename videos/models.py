@@ -282,9 +282,6 @@ class DailyViews(models.Model):
             models.UniqueConstraint(fields=["video", "day"], name="videos_dailyviews_unique"),
             models.CheckConstraint(condition=Q(views__gt=0), name="videos_dailyviews_views"),
         ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["day", "id"], name="videos_dailyviews_newest"),
-        ]
         verbose_name_plural = "daily views"
 
     def __str__(self) -> str:

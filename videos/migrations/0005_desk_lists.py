@@ -20,10 +20,6 @@ class Migration(migrations.Migration):
             options={"verbose_name_plural": "watch history"},
         ),
         migrations.AddIndex(
-            model_name="dailyviews",
-            index=models.Index(fields=["day", "id"], name="videos_dailyviews_newest"),
-        ),
-        migrations.AddIndex(
             model_name="video",
             index=models.Index(fields=["created_at", "id"], name="videos_video_all"),
         ),
