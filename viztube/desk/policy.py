@@ -1,6 +1,7 @@
 """What pages of the desk may load and run (Content Security Policy, https://www.w3.org/TR/CSP3/)."""
 
 import re
+from typing import Any
 
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
@@ -18,7 +19,7 @@ def origins_of(*addresses: str | None) -> list[str]:
     return list(dict.fromkeys(match[0] for match in found if match))
 
 
-def page_policy(*pictures: str | None) -> dict[str, list[str]]:
+def page_policy(*pictures: str | None) -> dict[str, list[Any]]:
     """Return the policy of a page with nothing but its own style and these pictures."""
     return {
         "default-src": [NONE],

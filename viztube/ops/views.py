@@ -50,8 +50,8 @@ def landing(request: HttpRequest) -> HttpResponseBase:
 
 def _newest() -> list[tuple[Video, str]]:
     """Return the newest videos with the addresses of their posters; none when that fails."""
-    published = Video.objects.published().select_related("user")
     try:
+        published = Video.objects.published().select_related("user")
         newest = list(published.sorted_by("createdAt", descending=True)[:NEWEST])
     except DatabaseError:  # away since it was asked
         return []
