@@ -9,20 +9,23 @@
   if (!stream) {
     return;
   }
+  const original = video.src;
   if (!window.Hls?.isSupported()) {
     // Safari on telephones plays streams by itself, and chooses the quality by itself.
     if (video.canPlayType("application/vnd.apple.mpegurl")) {
+      video.addEventListener("error", () => { video.src = original; }, { once: true });
       video.src = stream;
     }
     return;
   }
 
-  const original = video.src;
-  const AUTO = "-1";
+  const AUTO = -1;
   let playsStream = false;
   const hls = new Hls({
     // Who only reads the page fetches no video.
     autoStartLoad: false,
+    // Until it has measured: most lines carry 720p, and short videos end before it would rise to it.
+    abrEwmaDefaultEstimate: 2_500_000,
     capLevelToPlayerSize: true,
     // The policy of the page lets none run; segments of fragmented MP4 need no work.
     enableWorker: false,
@@ -91,10 +94,14 @@
     }
   });
   choice.addEventListener("change", () => {
-    hls.nextLevel = Number(choice.value);
-    if (choice.value !== AUTO) {
-      choice.options[0].text = "Auto";
+    const level = Number(choice.value);
+    if (level === AUTO || !playsStream) {
+      hls.loadLevel = level;
+    } else {
+      // At once, not when what is loaded has been played.
+      hls.currentLevel = level;
     }
+    choice.options[0].text = "Auto";
   });
   hls.loadSource(stream);
 })();

@@ -37,7 +37,7 @@ def play_by_keyboard(page: Page) -> None:
     page.keyboard.press("Space")
     # Asked from here: the policy of the page lets nothing be evaluated later on, and without
     # JavaScript nothing is.
-    eventually(lambda: page.evaluate("document.querySelector('video').currentTime") > 0.5)
+    assert eventually(lambda: page.evaluate("document.querySelector('video').currentTime") > 0.5)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
