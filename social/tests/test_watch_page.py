@@ -22,6 +22,7 @@ from videos.models import Video, ViewEvent
 from videos.tests.factories import VideoFactory
 from videos.tests.hidden import HIDDEN, suspended
 from viztube.media.backends import disk
+from viztube.media.tests.standin import StandIn
 
 pytestmark = pytest.mark.django_db
 
@@ -297,6 +298,13 @@ def test_files_elsewhere_are_allowed_from_where_they_are_and_nothing_else() -> N
     assert policy["script-src"] == ["'self'"]
 
 
+def test_an_open_page_may_follow_its_video_to_cloudinary(standin: StandIn) -> None:
+    policy = policy_of(get(VideoFactory.create()))
+
+    assert policy["media-src"][-1] == standin.url
+    assert policy["connect-src"] == ["'self'"]
+
+
 def test_nothing_stands_in_the_page_that_the_policy_lets_not_run() -> None:
     page = page_of(VideoFactory.create(stream_file=STREAM))
 
@@ -304,6 +312,13 @@ def test_nothing_stands_in_the_page_that_the_policy_lets_not_run() -> None:
     assert all(one.get("src") for one in page.all("script"))
     for _, attributes in page.found:
         assert not {name for name in attributes if name == "style" or name.startswith("on")}
+
+
+def test_the_player_is_of_the_version_that_is_documented() -> None:
+    contributing = (django_settings.BASE_DIR / "CONTRIBUTING.md").read_text()
+    version = re.search(r"hls\.js (\d+\.\d+\.\d+)", contributing)
+    assert version
+    assert f'"{version[1]}"' in Path(finders.find("watch/hls/hls.min.js") or "").read_text()
 
 
 def test_its_files_are_found_and_can_be_named_by_their_content(tmp_path: Path) -> None:

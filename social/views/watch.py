@@ -24,6 +24,7 @@ from videos.models import Video
 from videos.serializers import VideoPageSerializer
 from videos.services.views import record_view
 from viztube.desk.policy import origins_of
+from viztube.media.backends import cloud
 
 COMMENTS = 20
 SUMMARY_LENGTH = 200  # characters
@@ -89,13 +90,20 @@ def _policy(files: Any) -> dict[str, list[str]]:
     """Return what the page may load: its own files, and those of the video from where they are."""
     stream = origins_of(files.get("streamUrl"))
     pictures = origins_of(files.get("thumbnailUrl"), files.get("user", {}).get("avatar"))
+    elsewhere = cloud()
+    videos = origins_of(
+        files.get("videoFileUrl"),
+        files.get("streamUrl"),
+        # Where the address leads once the file has moved on, while somebody has the page open.
+        elsewhere.url("video") if elsewhere else None,
+    )
     return {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:", *pictures],
         # hls.js hands the browser what it has fetched as a blob.
-        "media-src": [SELF, "blob:", *origins_of(files.get("videoFileUrl")), *stream],
+        "media-src": [SELF, "blob:", *videos],
         "connect-src": [SELF, *stream],
         "base-uri": [NONE],
         "form-action": [NONE],
