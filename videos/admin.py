@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from videos.models import DailyViews, Notification, Video, ViewEvent, WatchHistory
 from videos.services.pushes import push_again
 from viztube.desk.admin import EvidenceAdmin
-from viztube.desk.cells import link_to, shorten
+from viztube.desk.cells import as_clock, link_to, shorten
 from viztube.desk.filters import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
@@ -30,7 +30,7 @@ class VideoAdmin(EvidenceAdmin):
     decides = "video"
     list_display = (
         *("name", "owner", "is_published", "removed_at", "processing_status"),
-        *("duration", "views", "created_at"),
+        *("length", "views", "created_at"),
     )
     list_select_related = ("user",)
     list_filter = (
@@ -53,6 +53,11 @@ class VideoAdmin(EvidenceAdmin):
     def name(self, video: Video) -> str:
         """Return the title, shortened."""
         return shorten(video.title)
+
+    @admin.display(description="length")
+    def length(self, video: Video) -> str:
+        """Return how long it is, as people read it."""
+        return as_clock(video.duration)
 
     @admin.display(description="Video")
     def player(self, video: Video) -> str:

@@ -16,6 +16,13 @@ def shorten(text: str, length: int = LENGTH) -> str:
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
+def as_clock(seconds: float) -> str:
+    """Return a length like ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def link_to(row: Model | None, text: str | None = None) -> SafeString | str:
     """Return a link to the page of a row; its text is the row's own if none is given."""
     if row is None:

@@ -52,6 +52,9 @@ class DeskChangeList(ChangeList):  # type: ignore[misc]
             super().get_results(request)
         except (DataError, OverflowError) as error:
             raise IncorrectLookupParameters(error) from error
+        if not (self.query or self.has_active_filters):
+            # Else unfold offers beside the title to show all, and calls the bound their number.
+            self.full_result_count = self.result_count
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
         """Return the order of the list, turned round if that is asked for.

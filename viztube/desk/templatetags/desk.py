@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 
+from viztube.desk.cells import as_clock
 from viztube.desk.cells import link_to as link
 
 register = template.Library()
@@ -29,6 +30,4 @@ def time(moment: datetime) -> str:
 @register.filter
 def clock(seconds: float) -> str:
     """Return a length like ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return as_clock(seconds)

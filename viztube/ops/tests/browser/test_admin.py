@@ -40,6 +40,7 @@ def test_a_superuser_gets_by_keyboard_to_every_list_and_its_details(
     for path in lists:
         name = "admin-" + "-".join(path.split("/")[2:4])
         visit(page, path)
+        assert "Show all" not in page.inner_text("h1"), "nothing is left out"
         screenshot(page, f"{name}-list")
         if details := [one for one in links(page, DETAIL) if one.startswith(path)]:
             visit(page, details[0])
