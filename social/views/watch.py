@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.text import Truncator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -23,6 +22,7 @@ from social.models import Comment
 from videos.models import Video
 from videos.serializers import VideoPageSerializer
 from videos.services.views import record_view
+from viztube.desk.cells import shorten
 from viztube.desk.policy import origins_of
 from viztube.media.backends import cloud
 
@@ -82,8 +82,7 @@ def _page(
 
 def _summary(video: Video) -> str:
     """Return what other sites show below the title, on one line."""
-    text = " ".join(video.description.split()) or f"A video by {video.user.fullname}"
-    return Truncator(text).chars(SUMMARY_LENGTH)
+    return shorten(video.description, SUMMARY_LENGTH) or f"A video by {video.user.fullname}"
 
 
 def _policy(files: Any) -> dict[str, list[str]]:

@@ -76,6 +76,7 @@ def test_it_leads_to_the_newest_videos_at_the_cost_of_one_more_query(more: int) 
     assert shown == [f"/watch/{video.pk}" for video in reversed(videos[more:])]
     for video in videos[more:]:
         assert video.title in page
+        assert f"{video.user.fullname}</bdi>, 0:12," in page
         assert f'src="{disk().url(video.thumbnail_path)}"' in page
     # Whether the database answers; the videos with their owners.
     assert len(statements) == 2, statements
