@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from social.views.watch import watch
 from viztube.desk.palette import find_lists
 from viztube.media.paths import SERVED_PATTERN
 from viztube.media.views import serve_media
@@ -15,6 +16,7 @@ from viztube.ops.views import HealthViewSet, landing
 
 urlpatterns = [
     path("", landing, name="landing"),
+    path("watch/<str:pk>", watch, name="watch"),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

@@ -1,7 +1,9 @@
 """Health for machines and a landing page for people."""
 
 from csp.decorators import csp
-from django.http import HttpRequest, HttpResponse
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
@@ -9,12 +11,16 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from videos.models import Video
 from viztube import __version__
 from viztube.api.errors import Unavailable
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
-from viztube.desk.policy import PAGE_POLICY
+from viztube.desk.policy import page_policy
+from viztube.media.backends import disk
 from viztube.ops.health import cache_answers, database_answers
+
+NEWEST = 12  # videos
 
 
 class HealthViewSet(ApiViewSet):
@@ -32,8 +38,21 @@ class HealthViewSet(ApiViewSet):
 
 
 @require_safe
-@csp(PAGE_POLICY)
-def landing(request: HttpRequest) -> HttpResponse:
-    """Show name, version, health and where the documentation is."""
+def landing(request: HttpRequest) -> HttpResponseBase:
+    """Show name, version, health, where the documentation is, and the newest videos."""
     checks = {"Database": database_answers(), "Cache": cache_answers()}
-    return render(request, "landing.html", {"version": __version__, "checks": checks})
+    videos = _newest() if checks["Database"] else []
+    context = {"version": __version__, "checks": checks, "videos": videos}
+    page = render(request, "landing.html", context)
+    policy = page_policy(*(poster for _, poster in videos))
+    return csp(policy)(lambda _: page)(request)
+
+
+def _newest() -> list[tuple[Video, str]]:
+    """Return the newest videos with the addresses of their posters; none when that fails."""
+    try:
+        published = Video.objects.published().select_related("user")
+        newest = list(published.sorted_by("createdAt", descending=True)[:NEWEST])
+    except DatabaseError:  # away since it was asked
+        return []
+    return [(video, disk().url(video.thumbnail_path)) for video in newest]

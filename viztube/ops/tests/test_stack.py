@@ -21,7 +21,10 @@ UPLOAD_BYTES = 100_000_000
 
 # For each location of locations.conf, addresses it serves.
 LOCATIONS = {
-    "/": ["/", "/api/v2/videos", "/api/v2/none", "/static/none", "/admin/", "/api/v2/healthcheck"],
+    "/": [
+        *("/", "/watch/none", "/api/v2/videos", "/api/v2/none", "/static/none", "/admin/"),
+        "/api/v2/healthcheck",
+    ],
     "~ ^/(livez|readyz|metrics)/?$": ["/livez", "/readyz/", "/metrics"],
     "~ ^/api/v2/videos/?$": ["/api/v2/videos", "/api/v2/videos/"],
     "~ ^/api/v2/videos/[^/]+/?$": ["/api/v2/videos/1"],

@@ -1,0 +1,110 @@
+"""The page to watch a video, for people: ``/watch/<id>``.
+
+It is here because it shows comments. It reads no cookie: everyone gets what everyone may see.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from csp.constants import NONE, SELF
+from csp.decorators import csp
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from social.models import Comment
+from videos.models import Video
+from videos.serializers import VideoPageSerializer
+from videos.services.views import record_view
+from viztube.desk.cells import shorten
+from viztube.desk.policy import origins_of
+from viztube.media.backends import cloud
+
+COMMENTS = 20
+SUMMARY_LENGTH = 200  # characters
+
+_ANYONE = AnonymousUser()
+
+
+@require_safe
+# A copy must be asked for again: each view counts, and what gets hidden is gone at once.
+@cache_control(no_cache=True)
+def watch(request: HttpRequest, pk: str) -> HttpResponseBase:
+    """Show a video and count the view, as the API does; HEAD counts none."""
+    video = _find(pk)
+    if video is None:
+        return _missing(request)
+    if request.method == "GET":
+        try:
+            record_view(video=video, user=_ANYONE)
+        except IntegrityError:  # deleted meanwhile
+            return _missing(request)
+        video.pending_views += 1
+    comments = Comment.objects.published().filter(video=video)
+    files = VideoPageSerializer(video).data
+    context = {
+        "video": video,
+        "files": files,
+        "comments": list(comments.with_details(_ANYONE).newest_first()[:COMMENTS]),
+        "address": settings.PUBLIC_URL + reverse("watch", args=[video.pk]),
+        "summary": _summary(video),
+    }
+    return _page(request, "watch.html", context, files)
+
+
+def _find(pk: str) -> Any:
+    """Return the video with what its page shows, None when there is none that everyone may see."""
+    try:
+        key = UUID(pk)
+    except ValueError:
+        return None
+    videos = Video.objects.published().filter(pk=key)
+    return videos.with_details(_ANYONE).with_channel_details(_ANYONE).first()
+
+
+def _missing(request: HttpRequest) -> HttpResponseBase:
+    """Answer for what is not there and for what is hidden, in the same words."""
+    return _page(request, "watch_missing.html", {}, {}, status=404)
+
+
+def _page(
+    request: HttpRequest, template: str, context: dict[str, Any], files: Any, *, status: int = 200
+) -> HttpResponseBase:
+    page = render(request, template, context, status=status)
+    return csp(_policy(files))(lambda _: page)(request)
+
+
+def _summary(video: Video) -> str:
+    """Return what other sites show below the title, on one line."""
+    return shorten(video.description, SUMMARY_LENGTH) or f"A video by {video.user.fullname}"
+
+
+def _policy(files: Any) -> dict[str, list[str]]:
+    """Return what the page may load: its own files, and those of the video from where they are."""
+    stream = origins_of(files.get("streamUrl"))
+    pictures = origins_of(files.get("thumbnailUrl"), files.get("user", {}).get("avatar"))
+    elsewhere = cloud()
+    videos = origins_of(
+        files.get("videoFileUrl"),
+        files.get("streamUrl"),
+        # Where the address leads once the file has moved on, while somebody has the page open.
+        elsewhere.url("video") if elsewhere else None,
+    )
+    return {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", *pictures],
+        # hls.js hands the browser what it has fetched as a blob.
+        "media-src": [SELF, "blob:", *videos],
+        "connect-src": [SELF, *stream],
+        "base-uri": [NONE],
+        "form-action": [NONE],
+        "frame-ancestors": [NONE],
+    }
