@@ -137,7 +137,8 @@ def _run(argv: Sequence[str], timeout: float, memory: int) -> bytes:
             start_new_session=True,
         )
         try:
-            _limit(process.pid, memory, timeout)
+            # Two threads can use a processor up twice as fast.
+            limit(process.pid, memory=memory, processor=2 * timeout, file=MAX_OUTPUT_FILE)
             process.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
             raise CommandFailed(argv[0], "timed out") from None
@@ -155,23 +156,24 @@ def _run(argv: Sequence[str], timeout: float, memory: int) -> bytes:
     return output
 
 
-def _limit(pid: int, memory: int, timeout: float) -> None:
+def limit(pid: int, *, memory: int, processor: float, file: int) -> None:
     """Lower a child's priority and bound it.
 
-    From outside, because code between fork and exec is not safe in a threaded server; the few
-    milliseconds before it do no harm.
+    ``memory`` is in bytes of address space, ``processor`` in seconds of processor time (for when
+    nobody is left to watch the clock), ``file`` in bytes of each file it writes. From outside,
+    because code between fork and exec is not safe in a threaded server; the few milliseconds before
+    it do no harm.
     """
     try:
         os.setpriority(os.PRIO_PROCESS, pid, 10)
         if sys.platform == "linux":
             import resource
 
+            seconds = int(processor) + 1
             resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (MAX_OUTPUT_FILE, MAX_OUTPUT_FILE))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (file, file))
             resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-            # For when nobody is left to watch the clock; two threads can use it up twice as fast.
-            processor = int(2 * timeout) + 1
-            resource.prlimit(pid, resource.RLIMIT_CPU, (processor, processor))
+            resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
             # When memory runs out the kernel shall take this one and not the web server. Not every
             # sandbox lets us ask for it; the limits above hold all the same.
             with suppress(OSError):

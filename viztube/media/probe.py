@@ -70,7 +70,7 @@ class VideoInfo:
 def probe(path: Path) -> VideoInfo:
     """Return a video's facts, in at most ten seconds; raises NotAVideo."""
     extension = container_extension(path)
-    facts = _ffprobe(path, "-show_entries", _ENTRIES, "-of", "json")
+    facts = run_ffprobe(path, "-show_entries", _ENTRIES, "-of", "json")
     try:
         report = json.loads(facts)
     except ValueError as error:
@@ -78,7 +78,7 @@ def probe(path: Path) -> VideoInfo:
     # Of more than that ffprobe lists the first ones, or none at all.
     if len(report.get("streams", [])) >= MAX_STREAMS:
         raise NotAVideo(f"may have at most {MAX_STREAMS - 1} tracks")
-    stream = _video_stream(report)
+    stream = video_stream_of(report)
     width, height = int(stream.get("width") or 0), int(stream.get("height") or 0)
     require_size(width, height)
     if _rotation(stream) % 180 == 90:
@@ -143,7 +143,8 @@ def _one_frame(
     )
 
 
-def _ffprobe(path: Path, *arguments: str) -> bytes:
+def run_ffprobe(path: Path, *arguments: str) -> bytes:
+    """Return what ffprobe says of a file, guarded; raises NotAVideo."""
     try:
         return run_guarded(
             [
@@ -162,7 +163,7 @@ def _ffprobe(path: Path, *arguments: str) -> bytes:
         raise NotAVideo("could not be read as a video") from error
 
 
-def _video_stream(report: dict[str, Any]) -> dict[str, Any]:
+def video_stream_of(report: dict[str, Any]) -> dict[str, Any]:
     """Return the first stream of moving pictures (cover art of a song is not one)."""
     for stream in report.get("streams", []):
         if stream.get("codec_type") == "video" and not stream.get("disposition", {}).get(
