@@ -156,11 +156,11 @@ def test_a_command_that_ended_before_it_was_limited_is_fine(
 def test_an_error_of_ours_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def fail(pid: int, memory: int, timeout: float) -> None:
+    def fail(pid: int, **limits: float) -> None:
         seen.append(pid)
         raise RuntimeError
 
-    monkeypatch.setattr("viztube.media.commands._limit", fail)
+    monkeypatch.setattr("viztube.media.commands.limit", fail)
 
     with pytest.raises(RuntimeError):
         python("import time; time.sleep(60)")

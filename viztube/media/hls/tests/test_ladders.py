@@ -139,7 +139,6 @@ def test_a_ladder_is_complete_and_cut_alike(kind: str, tmp_path: Path) -> None:
         assert (stream["codec_name"], stream["channels"]) == ("aac", 2)
 
 
-@pytest.mark.slow
 def test_the_master_says_what_was_measured(tmp_path: Path) -> None:
     _, rungs = ladder_of(CLIP, tmp_path, top=720)
 
@@ -168,7 +167,6 @@ def test_the_master_says_what_was_measured(tmp_path: Path) -> None:
     assert {one["codec_type"] for one in said["streams"]} == {"video", "audio"}
 
 
-@pytest.mark.slow
 def test_the_lowest_rung_alone_is_cut_like_the_others_made_later(tmp_path: Path) -> None:
     source = read_source(make(tmp_path / "source.mp4"))
     first, *others = rungs_for(640, 360, top=360)
