@@ -140,6 +140,8 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, s
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE users_user, social_moderationaction CASCADE")
+                # Of this session, which the tests after these have too.
+                cursor.execute("DROP TABLE people, some_videos")
 
 
 @pytest.fixture
