@@ -36,8 +36,8 @@ new Promise(done => {
 @pytest.fixture(scope="module")
 def video(site: RunningSite) -> Any:
     """Return the newest video: with markup wherever people write, and a comment."""
-    owner, viewer = (site.sign_up(name) for name in ("otto", "viola"))
-    data_of(owner.patch("/user/update-account", json={"fullname": f"Otto {MARKUP}"}))
+    owner, viewer = (site.sign_up(name) for name in ("wanda", "viola"))
+    data_of(owner.patch("/user/update-account", json={"fullname": f"Wanda {MARKUP}"}))
     made = upload(owner, f"How to {MARKUP}", description=f"All about {MARKUP}\nand more")
     comment(viewer, made, f"Comment {MARKUP}")
     return made
