@@ -1,6 +1,5 @@
 """What stands in the cells of lists: shortened, linked, and escaped."""
 
-from typing import Any
 
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
@@ -33,10 +32,3 @@ def link_to(row: Model | None, text: str | None = None) -> SafeString | str:
     except NoReverseMatch:
         return label
     return format_html('<a href="{}" class="text-link">{}</a>', address, label or "(empty)")
-
-
-def link_to_list(model: type[Model], text: str, **filters: Any) -> SafeString:
-    """Return a link to a list, narrowed down by exact values."""
-    address = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
-    query = "&".join(f"{name}__exact={value}" for name, value in filters.items())
-    return format_html('<a href="{}?{}" class="text-link">{}</a>', address, query, text)
