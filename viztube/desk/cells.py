@@ -1,6 +1,5 @@
 """What stands in the cells of lists: shortened, linked, and escaped."""
 
-
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
