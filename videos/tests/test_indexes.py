@@ -50,6 +50,8 @@ def many_videos(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE videos_video, users_user")
         cursor.execute("SET LOCAL enable_seqscan = off")
+        # Staff's, in the same order: on a table this small as good as that of what is published.
+        cursor.execute("DROP INDEX videos_video_all")
 
 
 def plan_of(api: Client, **query: Any) -> str:
@@ -87,7 +89,7 @@ def test_a_cursor_starts_in_the_middle_of_the_index(api: Client, sort: str, dire
 def test_a_search_combines_the_indexes_of_words_and_letters(api: Client) -> None:
     with connection.cursor() as cursor:
         # On a table this small reading the whole of one of these is as good as a search.
-        others = ("user", "published_of_user", "visibility", "all", "unpublished")
+        others = ("user", "published_of_user", "visibility", "unpublished")
         names = (*(f"videos_video_{name}" for name in others), *INDEX_OF.values())
         cursor.execute(f"DROP INDEX {', '.join(names)}")
     plan = plan_of(api, query="mountain")
