@@ -6,10 +6,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from videos.models import DailyViews, Notification, Video, ViewEvent, WatchHistory
 from videos.services.pushes import push_again
+from videos.services.transcoding import is_made_here, make_stream_again
 from viztube.desk.admin import EvidenceAdmin
 from viztube.desk.cells import as_clock, link_to, shorten
 from viztube.desk.filters import (
@@ -45,6 +46,7 @@ class VideoAdmin(EvidenceAdmin):
         *("id", "title", "description", "user", "player"),
         *("duration", "width", "height", "views"),
         *("is_published", "removed_at", "processing_status", "processing_error", "stream_file"),
+        "renditions_made",
         *("created_at", "updated_at"),
     )
     actions = ("try_again",)
@@ -68,15 +70,22 @@ class VideoAdmin(EvidenceAdmin):
             disk().url(video.thumbnail_path),
         )
 
-    @admin.action(description="Send to Cloudinary again", permissions=["push"])
-    def try_again(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        """Send what could not be brought to Cloudinary once more."""
-        count = sum(push_again(video=video) for video in queryset)
-        self.message_user(request, f"{count} videos are on their way again.")
+    @admin.display(description="renditions")
+    def renditions_made(self, video: Video) -> str:
+        """Return the qualities that were made here."""
+        made = video.renditions.order_by("height")
+        return format_html_join("", "{}<br>", ((str(one),) for one in made)) or "-"
 
-    def has_push_permission(self, request: HttpRequest) -> bool:
+    @admin.action(description="Process again", permissions=["process"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
+        """Send what could not be brought to Cloudinary once more, or make streams once more."""
+        again = push_again if settings.CLOUDINARY_ACCOUNT is not None else make_stream_again
+        count = sum(again(video=video) for video in queryset)
+        self.message_user(request, f"{count} videos are being processed again.")
+
+    def has_process_permission(self, request: HttpRequest) -> bool:
         """Let those who were given the change permission, although nothing is editable."""
-        in_use = settings.CLOUDINARY_ACCOUNT is not None
+        in_use = settings.CLOUDINARY_ACCOUNT is not None or is_made_here()
         return in_use and bool(request.user.has_perm("videos.change_video"))
 
 

@@ -12,7 +12,15 @@ from django.db.models.functions import Upper
 from users.models import User
 from videos.querysets import SEARCH_CONFIG, VideoManager, title_sort
 from viztube.api.ids import uuid7
-from viztube.media.paths import FOLDER_PATTERN, HIDDEN, PUBLISHED, STORED_FOLDER_PATTERN
+from viztube.media.hls.ladder import CAPS
+from viztube.media.paths import (
+    FOLDER_PATTERN,
+    HIDDEN,
+    MASTER,
+    PUBLISHED,
+    STORED_FOLDER_PATTERN,
+    STREAM_FOLDER_PATTERN,
+)
 
 
 class ProcessingStatus(models.TextChoices):
@@ -55,7 +63,8 @@ class Video(models.Model):
     # Without a file is only what came from the service before this one, where its upload failed.
     video_file = models.CharField()
     thumbnail_file = models.CharField(blank=True, default="")
-    # The HLS master playlist: an absolute address, "" until it answers.
+    # The HLS master playlist: a path in the folder on the disk (hls-0a1b2c3d/master.m3u8), or an
+    # absolute address; "" until there is something to play.
     stream_file = models.CharField(blank=True, default="", db_default="")
     # What the place elsewhere calls them; the defaults in the database are for the version before
     # these columns, which goes on while a deployment takes over.
@@ -111,6 +120,10 @@ class Video(models.Model):
             models.CheckConstraint(
                 condition=Q(processing_error="") | Q(processing_status=ProcessingStatus.FAILED),
                 name="videos_video_error_when_failed",
+            ),
+            models.CheckConstraint(
+                condition=Q(stream_file__regex=f"^($|https?://|{STREAM_FOLDER_PATTERN}/{MASTER}$)"),
+                name="videos_video_stream_file",
             ),
             models.UniqueConstraint(fields=["folder"], name="videos_video_folder_unique"),
         ]
@@ -220,6 +233,12 @@ class Video(models.Model):
         return self._path(self.thumbnail_file)
 
     @property
+    def stream_path(self) -> str:
+        """Return where the master playlist is, below the media root or in the world, or ""."""
+        here = self.stream_file and "://" not in self.stream_file
+        return f"{self.folder}/{self.stream_file}" if here else self.stream_file
+
+    @property
     def video_file_public_id(self) -> str:
         """Return what the place of the original calls it: below our media root, its path."""
         return self.video_public_id or self.video_path
@@ -236,6 +255,69 @@ class Video(models.Model):
     def total_views(self) -> int:
         """Return all views, those not folded yet included when the query asked for them."""
         return self.views + int(getattr(self, "pending_views", 0))
+
+
+class Rendition(models.Model):
+    """One quality of a video's stream on this machine, as it was measured."""
+
+    id = models.BigAutoField(primary_key=True)
+    # The unique constraint's index serves the foreign key too.
+    video = models.ForeignKey(
+        Video, on_delete=models.CASCADE, related_name="renditions", db_index=False
+    )
+    height = models.PositiveIntegerField(help_text="In pixels.")
+    width = models.PositiveIntegerField(help_text="In pixels.")
+    bitrate = models.PositiveIntegerField(help_text="Bits a second on average, sound included.")
+    codecs = models.CharField(max_length=100, help_text="As RFC 6381 writes them.")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["video", "height"], name="videos_rendition_unique"),
+            models.CheckConstraint(
+                condition=Q(height__gt=0, width__gt=0, bitrate__gt=0),
+                name="videos_rendition_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}, {self.bitrate // 1000} kbit/s"
+
+
+class Transcoding(models.Model):
+    """A stream that is to be made by this machine; gone when it is made, or given up.
+
+    Whoever takes the row away, or gives it another folder, ends the job that makes the stream.
+    """
+
+    video = models.OneToOneField(
+        Video, on_delete=models.CASCADE, primary_key=True, related_name="transcoding"
+    )
+    # In the video's folder; another attempt goes on in it.
+    stream_folder = models.CharField()
+    rungs = ArrayField(
+        models.PositiveSmallIntegerField(), null=True, help_text="Null for all up to the setting."
+    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How many were begun.")
+    percent = models.PositiveSmallIntegerField(default=0)
+    requested_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(stream_folder__regex=f"^{STREAM_FOLDER_PATTERN}$"),
+                name="videos_transcoding_stream_folder",
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__lte=100), name="videos_transcoding_percent"
+            ),
+            models.CheckConstraint(
+                condition=Q(rungs=None) | Q(rungs__contained_by=list(CAPS), rungs__len__gt=0),
+                name="videos_transcoding_rungs",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.percent} %"
 
 
 class Notification(models.Model):

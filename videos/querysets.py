@@ -3,11 +3,12 @@
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
 from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q, Sum
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce, Left, Lower, Upper
+from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, Upper
 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
@@ -26,8 +27,11 @@ SORT_FIELDS = {
     "relevance": "relevance",
 }
 
+# What a rendition shows.
+RENDITION = ("height", "width", "bitrate", "codecs")
+
 # What with_details() adds.
-DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked")
+DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked", "rendition_list")
 
 
 def title_sort() -> Combinable:
@@ -113,6 +117,11 @@ class VideoQuerySet(models.QuerySet[Any]):
             likes_count=CountOf(likes),
             comments_count=CountOf(rows_behind(Video, "comments").published()),
             is_liked=whether(viewer, likes, "user"),
+            rendition_list=ArraySubquery(
+                rows_behind(Video, "renditions")
+                .order_by("height")
+                .values(one=JSONObject(**{name: name for name in RENDITION}))
+            ),
         )
 
     def add_details(self, video: Any, viewer: User | AnonymousUser) -> Any:

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from users.serializers import MediaAddressField, PersonSerializer
-from videos.models import Video
+from videos.models import ProcessingStatus, Video
 from viztube.api.serializers import (
     BooleanField,
     ChangesSerializer,
@@ -21,6 +21,15 @@ TITLE_LENGTH = 500
 DESCRIPTION_LENGTH = 10_000
 
 
+class RenditionSerializer(Serializer):
+    """One quality of a stream that this machine made; reads what ``with_details`` adds."""
+
+    height = serializers.IntegerField(read_only=True, help_text="In pixels.")
+    width = serializers.IntegerField(read_only=True, help_text="In pixels.")
+    bitrate = serializers.IntegerField(read_only=True, help_text="Bits a second on average.")
+    codecs = serializers.CharField(read_only=True, help_text="As RFC 6381 writes them.")
+
+
 class VideoSerializer(ModelSerializer):
     """A video as its owner gets it back."""
 
@@ -31,6 +40,7 @@ class VideoSerializer(ModelSerializer):
     views = serializers.IntegerField(source="total_views", read_only=True)
     user_id = serializers.UUIDField(read_only=True)
     stream_url = serializers.SerializerMethodField()
+    renditions = RenditionSerializer(source="rendition_list", many=True, read_only=True)
     likes_count = serializers.IntegerField(read_only=True)
     comments_count = serializers.IntegerField(read_only=True)
     is_liked = serializers.BooleanField(read_only=True, allow_null=True)
@@ -46,6 +56,7 @@ class VideoSerializer(ModelSerializer):
             "thumbnail_url",
             "thumbnail_public_id",
             "stream_url",
+            "renditions",
             "duration",
             "width",
             "height",
@@ -63,7 +74,7 @@ class VideoSerializer(ModelSerializer):
 
     def get_stream_url(self, video: Video) -> str | None:
         """Return the address of the HLS master playlist, None while there is none."""
-        return disk().url(video.stream_file) or None
+        return disk().url(video.stream_path) or None
 
 
 class VideoWithUserSerializer(VideoSerializer):
@@ -95,6 +106,41 @@ class VideoPageSerializer(VideoSerializer):
     class Meta(VideoSerializer.Meta):
         fields = (*VideoSerializer.Meta.fields, "user")
         read_only_fields = fields
+
+
+class ProcessingSerializer(ModelSerializer):
+    """How far a video's streams are; reads a video with its transcoding."""
+
+    stream_url = serializers.SerializerMethodField()
+    percent = serializers.SerializerMethodField()
+    processing_error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Video
+        fields: ClassVar[tuple[str, ...]] = (
+            "id",
+            "processing_status",
+            "percent",
+            "processing_error",
+            "stream_url",
+        )
+        read_only_fields = fields
+
+    def get_stream_url(self, video: Video) -> str | None:
+        """Return the address of the HLS master playlist, None while there is none."""
+        return disk().url(video.stream_path) or None
+
+    def get_percent(self, video: Video) -> int | None:
+        """Return how much is done, from 0 to 100; None when it failed."""
+        if video.processing_status == ProcessingStatus.PROCESSING:
+            making = getattr(video, "transcoding", None)
+            return making.percent if making else 0
+        return 100 if video.processing_status == ProcessingStatus.COMPLETED else None
+
+    def get_processing_error(self, video: Video) -> str | None:
+        """Return why it failed, a sentence for the owner alone."""
+        is_owner = self.context["request"].user.pk == video.user_id
+        return (video.processing_error or None) if is_owner else None
 
 
 class OptionalBooleanField(BooleanField):

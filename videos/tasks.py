@@ -7,12 +7,22 @@ import logging
 from uuid import UUID
 
 from django.db import transaction
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import JobAborted
+from procrastinate.job_context import AbortReason
 
 from videos.models import Video
 from videos.services import assets, placement, views
 from viztube.media.backends import Kind, MediaMissing, disk
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE, URGENT, Backoff
+from viztube.media.queues import (
+    DEFAULT_QUEUE,
+    DISK_QUEUE,
+    PUSH_QUEUE,
+    TRANSCODE_QUEUE,
+    URGENT,
+    Backoff,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +56,32 @@ def remove_spooled(video_id: str, folder: str) -> None:
     from videos.services import pushes
 
     pushes.remove_spooled(video_id=UUID(video_id), folder=folder)
+
+
+@app.task(queue=TRANSCODE_QUEUE, retry=Backoff(attempts=40, first=60), pass_context=True)
+def transcode_video(context: JobContext, video_id: str) -> None:
+    """Make the stream of a video, on the machine that has its original."""
+    from videos.services import transcoding
+
+    def reason_to_end() -> Exception | None:
+        match context.abort_reason():
+            case AbortReason.SHUTDOWN:
+                return transcoding.Interrupted("The worker is stopping.")
+            case AbortReason.USER_REQUEST:
+                return transcoding.Stopped("Staff stopped this job.")
+        return None
+
+    transcoding.transcode(video_id=UUID(video_id), reason_to_end=reason_to_end)
+    if context.should_abort():
+        raise JobAborted
+
+
+@app.task(queue=DISK_QUEUE, retry=Backoff(attempts=30))
+def remove_old_stream(video_id: str, name: str) -> None:
+    """Delete the files of a stream that a video no longer has."""
+    from videos.services import ladders
+
+    ladders.remove_old_stream(video_id=UUID(video_id), name=name)
 
 
 @app.task(queue=DEFAULT_QUEUE, retry=Backoff(attempts=40), priority=URGENT)

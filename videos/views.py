@@ -16,6 +16,7 @@ from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
 from videos.serializers import (
+    ProcessingSerializer,
     UpdateSerializer,
     UploadAnswerSerializer,
     UploadSerializer,
@@ -38,7 +39,7 @@ class VideoViewSet(ApiViewSet):
     """Uploading, finding, watching and managing videos."""
 
     permission_classes = (IsOwner,)
-    public_actions = frozenset({"list", "retrieve"})
+    public_actions = frozenset({"list", "retrieve", "processing"})
     serializer_class = VideoWithUserSerializer
     filterset_class = VideoFilter
     pagination_class = VideoPagination
@@ -54,6 +55,8 @@ class VideoViewSet(ApiViewSet):
         if self.action == "list":
             return videos.published().with_details(user)
         videos = videos.visible_to(user)
+        if self.action == "processing":
+            return videos.select_related("transcoding")
         if self.action == "retrieve":
             return videos.with_details(user).with_channel_details(user)
         return videos
@@ -109,6 +112,14 @@ class VideoViewSet(ApiViewSet):
         video = videos.toggle_publish(video=self.get_object())
         message = "Video published." if video.is_published else "Video hidden."
         return ok(self._answer(video), message)
+
+    @extend_schema(responses={200: ProcessingSerializer})
+    @action(detail=True, methods=["get"])
+    def processing(self, request: Request, pk: str) -> Response:
+        """Tell how far a video's streams are."""
+        video = self.get_object()
+        answer = ProcessingSerializer(video, context=self.get_serializer_context())
+        return ok(answer.data, "Processing found.")
 
     def _answer(self, video: Video) -> Any:
         """Return a video of the caller's as this call left it, with its counts as they are now."""

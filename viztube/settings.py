@@ -266,6 +266,9 @@ CLOUDINARY_STORAGE = {
     "PREFIX": "",
 }
 
+# The highest quality of the streams that this machine makes, by its shorter side in pixels; 0 for
+# none. On Cloudinary they are made there.
+HLS_TOP_RUNG = int(env.choice("HLS_TOP_RUNG", "0", ("0", "240", "360", "480", "720", "1080")))
 FFMPEG = env.text("FFMPEG", "ffmpeg")
 FFPROBE = env.text("FFPROBE", "ffprobe")
 # The folder of pg_dump and pg_restore; empty for those in PATH.

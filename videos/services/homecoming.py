@@ -89,6 +89,7 @@ def _take_home(video_id: UUID, asset: Asset, file: Path) -> None:
                 "video_format": file.suffix.removeprefix("."),
                 "video_version": None,
                 "stream_file": "",
+                # While Cloudinary is in use no stream is made here.
                 "processing_status": ProcessingStatus.COMPLETED,
                 "processing_error": "",
             }

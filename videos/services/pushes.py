@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import SLOTS, is_here, lock_of, remove_asset
+from videos.services.ladders import drop_stream
 from videos.services.placement import settle
 from videos.services.turns import turn_at
 from viztube.media.backends import (
@@ -164,6 +165,7 @@ def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: Sto
         if slot == "video":
             row.video_bytes, row.video_format = stored.bytes, stored.format
             row.video_version = stored.version
+            drop_stream(row)
             row.processing_status, row.processing_error = ProcessingStatus.PROCESSING, ""
             confirm_stream.configure(schedule_in={"seconds": 20}).defer(
                 video_id=str(row.pk), public_id=stored.public_id, since=int(time.time())
@@ -182,6 +184,7 @@ def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: Sto
                 "video_bytes",
                 "video_format",
                 "video_version",
+                "stream_file",
                 "processing_status",
                 "processing_error",
             ]

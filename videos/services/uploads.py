@@ -10,6 +10,7 @@ from users.models import User
 from videos.models import ProcessingStatus, Video
 from videos.services.publication import relocate_on_commit
 from videos.services.pushes import push_on_commit
+from videos.services.transcoding import is_made_here, request_stream
 from viztube.api.errors import UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
 from viztube.media.probe import NotAVideo, extract_poster, probe
@@ -54,13 +55,15 @@ def upload_video(
             video_format=info.extension,
             thumbnail_file=poster,
             processing_status=ProcessingStatus.PROCESSING
-            if settings.CLOUDINARY_ACCOUNT
+            if settings.CLOUDINARY_ACCOUNT or is_made_here()
             else ProcessingStatus.COMPLETED,
         )
         with transaction.atomic():
             relocate_on_commit(video=video)
             video.save(force_insert=True)
             push_on_commit(video=video)
+            if is_made_here():
+                request_stream(video=video)
     return video
 
 

@@ -20,6 +20,9 @@ SLOTS = "slots"
 
 FOLDER_PATTERN = r"[ph]/[0-9a-f]{32}"
 STORED_FOLDER_PATTERN = r"(p|h|incoming)/[0-9a-f]{32}"
+# In a video's folder: one stream, whose master playlist is the entrance.
+STREAM_FOLDER_PATTERN = r"hls-[0-9a-f]{8}"
+MASTER = "master.m3u8"
 # No segment may start with a dot, so no address can climb out of its folder.
 SERVED_PATTERN = FOLDER_PATTERN + r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3}"
 
@@ -38,6 +41,11 @@ def incoming_folder() -> Path:
 def new_folder(area: str) -> str:
     """Return a fresh capability folder, like ``p/3f...``."""
     return f"{area}/{secrets.token_hex(16)}"
+
+
+def new_stream_folder() -> str:
+    """Return a fresh name for a stream in a video's folder, like ``hls-3f...``."""
+    return f"hls-{secrets.token_hex(4)}"
 
 
 def public_id_of(path: str) -> str:

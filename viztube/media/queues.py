@@ -11,6 +11,9 @@ DISK_QUEUE = f"disk-{settings.MACHINE_NAME}"
 # Jobs that send a file of this disk away, which takes as long as the file is large: one at a time,
 # so that others need not wait for them.
 PUSH_QUEUE = f"push-{settings.MACHINE_NAME}"
+# Jobs that make streams, which take minutes and most of a machine: a worker may run nothing else.
+TRANSCODE_QUEUES = "transcode-"  # how the names of all of them begin
+TRANSCODE_QUEUE = f"{TRANSCODE_QUEUES}{settings.MACHINE_NAME}"
 # When to delete once more what may have been sent: Cloudinary may finish with an upload after we
 # have stopped waiting for it.
 LATE_SECONDS = 15 * 60
@@ -23,14 +26,17 @@ MAX_WAIT = 3600  # seconds
 class Backoff(BaseRetryStrategy):
     """Retry after 5, 10, 20, ... seconds, at most an hour apart; then the job is ``failed``.
 
-    ``attempts`` counts executions in all. Staff see failed jobs in admin and can retry them.
+    ``attempts`` counts executions in all; ``first`` is another wait to begin with, in seconds.
+    Staff see failed jobs in admin and can retry them.
     """
 
-    def __init__(self, attempts: int) -> None:
+    def __init__(self, attempts: int, first: int = 5) -> None:
         self.attempts = attempts
+        self.first = first
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """Return when to try again, None to give up (job.attempts starts at 0)."""
         if job.attempts + 1 >= self.attempts:
             return None
-        return RetryDecision(retry_in={"seconds": min(5 * 2 ** min(job.attempts, 12), MAX_WAIT)})
+        wait = min(self.first * 2 ** min(job.attempts, 12), MAX_WAIT)
+        return RetryDecision(retry_in={"seconds": wait})

@@ -12,6 +12,8 @@ from django.utils.http import http_date
 CHUNK = 64 * 1024
 CONTENT_TYPES = {
     ".mp4": "video/mp4",
+    ".m4s": "video/mp4",
+    ".m3u8": "application/vnd.apple.mpegurl",
     ".mov": "video/quicktime",
     ".webm": "video/webm",
     ".mkv": "video/x-matroska",

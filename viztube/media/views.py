@@ -16,7 +16,7 @@ from django.http import (
 from django.views.decorators.http import require_safe
 
 from viztube.media.backends import cloud
-from viztube.media.paths import PUBLISHED
+from viztube.media.paths import MASTER, PUBLISHED
 from viztube.media.ranges import file_response
 
 # Strangers made these files. Opened by itself, one runs nothing, submits nothing and loads nothing
@@ -29,7 +29,12 @@ MEDIA_HEADERS = {
         "style-src 'unsafe-inline'"
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
+    # For players, which fetch a stream piece by piece.
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Range, Accept-Ranges",
 }
+# A stream whose lower qualities are there already gets more.
+MASTER_SECONDS = 10
 
 
 def serve_media(request: HttpRequest, path: str) -> HttpResponseBase:
@@ -47,7 +52,8 @@ def _answer(request: HttpRequest, path: str) -> HttpResponseBase:
     except OSError:
         return _elsewhere(path)
     if path.startswith(f"{PUBLISHED}/"):
-        response["Cache-Control"] = "public, max-age=3600"
+        seconds = MASTER_SECONDS if path.endswith(f"/{MASTER}") else 3600
+        response["Cache-Control"] = f"public, max-age={seconds}"
     else:
         response["Cache-Control"] = "private, no-store"
     return response

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from viztube.api.caching import CACHE_AWAY
+from viztube.media.queues import TRANSCODE_QUEUES
 from viztube.ops.queue import waiting_by_queue
 
 # With the cache beside it, an answer within 2 s.
@@ -78,7 +79,12 @@ def look_at_database() -> dict[str, str] | None:
         migrated = migrations_are_applied()
         if not migrated:
             return {"database": "ok", "migrations": "missing", "queue": "unknown"}
-        waits = [waiting.seconds for waiting in waiting_by_queue().values()]
+        # Streams take minutes each, and what waits for its stream plays.
+        waits = [
+            waiting.seconds
+            for queue, waiting in waiting_by_queue().items()
+            if not queue.startswith(TRANSCODE_QUEUES)
+        ]
     except DatabaseError:
         return None
     late = max(waits, default=0) > QUEUE_LATE_SECONDS

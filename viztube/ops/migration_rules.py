@@ -18,7 +18,7 @@ class Advice(NamedTuple):
 # The last migrations that came before the first deployment: nothing runs while they do.
 BASELINE = {
     "users": "0003_desk_lists",
-    "videos": "0005_desk_lists",
+    "videos": "0006_streams_made_here",
     "social": "0010_filters_of_lists",
 }
 

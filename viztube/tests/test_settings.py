@@ -32,6 +32,7 @@ UNSET = dict.fromkeys(
         "LOG_LEVEL",
         "DATABASE_POOL_SIZE",
         "DATABASE_LOCK_TIMEOUT",
+        "HLS_TOP_RUNG",
         "FFMPEG",
         "FFPROBE",
         "POSTGRES_BIN",

@@ -1,5 +1,6 @@
 """Which qualities a video is offered in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 # Kilobits a second at most for what is hard to encode; easy pictures take less. After Apple's
@@ -24,15 +25,20 @@ class Rung:
         return f"{self.name}p"
 
 
-def rungs_for(width: int, height: int, *, top: int) -> list[Rung]:
-    """Return the qualities for a picture of so many pixels as shown, the lowest first.
+def up_to(top: int) -> tuple[int, ...]:
+    """Return the names of the qualities up to one."""
+    return tuple(name for name in CAPS if name <= top)
 
-    None is larger than the picture or than ``top`` (a shorter side); a picture smaller than all of
-    them has one, of its own size. Sides are even, as 4:2:0 wants them.
+
+def rungs_for(width: int, height: int, names: Collection[int]) -> list[Rung]:
+    """Return qualities for a picture of so many pixels as shown, the lowest first.
+
+    Those that are named and no larger than the picture; if it is smaller than all of them, one of
+    its own size. Sides are even, as 4:2:0 wants them.
     """
     shorter = min(width, height)
-    names = [name for name in CAPS if name <= min(shorter, top)] or [shorter]
-    return [_rung(name, width, height) for name in names]
+    fitting = sorted(name for name in names if name <= shorter) or [shorter]
+    return [_rung(name, width, height) for name in fitting]
 
 
 def _rung(name: int, width: int, height: int) -> Rung:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from viztube.media.hls.command import AUDIO_FOLDER, PLAYLIST
 from viztube.media.hls.ladder import Rung
+from viztube.media.paths import MASTER
 
-MASTER = "master.m3u8"
 AUDIO_CODEC = "mp4a.40.2"  # AAC-LC (RFC 6381)
 _MAP = re.compile(r'#EXT-X-MAP:URI="(init(?:_[0-9]+)?\.mp4)"')
 _SEGMENT = re.compile(r"#EXTINF:([0-9.]+),\n(?:#[^\n]*\n)*([0-9]+\.m4s)")
@@ -47,6 +47,16 @@ class Media:
         return starts
 
 
+@dataclass(frozen=True)
+class Variant:
+    """One entry of a master playlist: its rung, what was measured in bits a second, its codecs."""
+
+    rung: Rung
+    peak: int
+    average: int
+    codecs: str
+
+
 class BrokenLadder(Exception):
     """What ffmpeg wrote is not what it was asked for."""
 
@@ -81,10 +91,10 @@ def video_codec(media: Media) -> str:
     return f"avc1.{head[at + 5 : at + 8].hex()}"
 
 
-def write_master(folder: Path, rungs: Sequence[Rung], frame_rate: Fraction) -> None:
-    """Write the master playlist of a folder that holds these rungs; raises BrokenLadder.
+def write_master(folder: Path, rungs: Sequence[Rung], frame_rate: Fraction) -> list[Variant]:
+    """Write the master playlist of a folder that holds these rungs; return what it lists.
 
-    By a rename, so that whoever asks meanwhile gets the one before.
+    By a rename, so that whoever asks meanwhile gets the one before. Raises BrokenLadder, OSError.
     """
     sound = read_media(folder / AUDIO_FOLDER) if (folder / AUDIO_FOLDER).is_dir() else None
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
@@ -93,19 +103,29 @@ def write_master(folder: Path, rungs: Sequence[Rung], frame_rate: Fraction) -> N
             '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,'
             f'CHANNELS="2",URI="{AUDIO_FOLDER}/{PLAYLIST}"'
         )
-    for rung in rungs:
-        media = read_media(folder / rung.folder)
-        codecs = [video_codec(media), *([AUDIO_CODEC] if sound else [])]
+    variants = [_measured(folder, rung, sound) for rung in rungs]
+    for one in variants:
         attributes = {
-            "BANDWIDTH": round(media.peak + (sound.peak if sound else 0)),
-            "AVERAGE-BANDWIDTH": round(media.average + (sound.average if sound else 0)),
-            "CODECS": f'"{",".join(codecs)}"',
-            "RESOLUTION": f"{rung.width}x{rung.height}",
+            "BANDWIDTH": one.peak,
+            "AVERAGE-BANDWIDTH": one.average,
+            "CODECS": f'"{one.codecs}"',
+            "RESOLUTION": f"{one.rung.width}x{one.rung.height}",
             "FRAME-RATE": f"{float(frame_rate):.3f}",
             **({"AUDIO": '"sound"'} if sound else {}),
         }
         listed = ",".join(f"{name}={value}" for name, value in attributes.items())
-        lines += [f"#EXT-X-STREAM-INF:{listed}", f"{rung.folder}/{PLAYLIST}"]
+        lines += [f"#EXT-X-STREAM-INF:{listed}", f"{one.rung.folder}/{PLAYLIST}"]
     new = folder / f"{MASTER}.new"
     new.write_text("\n".join(lines) + "\n")
     new.rename(folder / MASTER)
+    return variants
+
+
+def _measured(folder: Path, rung: Rung, sound: Media | None) -> Variant:
+    media = read_media(folder / rung.folder)
+    return Variant(
+        rung,
+        round(media.peak + (sound.peak if sound else 0)),
+        round(media.average + (sound.average if sound else 0)),
+        ",".join([video_codec(media), *([AUDIO_CODEC] if sound else [])]),
+    )

@@ -1,5 +1,6 @@
 """Fixtures around files and jobs: a media root of one's own, a real clip, running the queue."""
 
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
 
 from viztube.environment import Environment
 from viztube.media.tests.standin import StandIn, running_standin
@@ -94,6 +97,13 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), name: str = "")
     return named_file(content.getvalue(), name or f"picture.{kind.lower()}")
 
 
+def context_of(job: Any, reason: AbortReason | None = None) -> JobContext:
+    """Return what a worker tells a job that asks: whether it is to end, and why."""
+    from procrastinate.contrib.django import app
+
+    return JobContext(app=app, job=job, start_timestamp=time.time(), abort_reason=lambda: reason)
+
+
 @pytest.fixture
 def run_jobs(db: None) -> Callable[[], list[str]]:
     """Return a way to run waiting jobs here and now, delayed ones too; it lists their names."""
@@ -105,7 +115,8 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
         names = []
         while job := ProcrastinateJob.objects.filter(status="todo").order_by("id").first():
             task = app.tasks[job.task_name]
-            task.func(**job.args)
+            context = [context_of(job)] if task.pass_context else []
+            task.func(*context, **job.args)
             with connection.cursor() as cursor:
                 cursor.execute("DELETE FROM procrastinate_events WHERE job_id = %s", [job.id])
                 cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job.id])

@@ -33,6 +33,7 @@ SHARED = (
     "JWT_SIGNING_KEY",
     "PUBLIC_URL",
     "MEDIA_ROOT",
+    "HLS_TOP_RUNG",
 )
 STEP_SECONDS = 600.0
 ANSWER_SECONDS = 60.0
@@ -137,6 +138,7 @@ class Site:
             "SECRET_KEY": secrets["secret_key"],
             "JWT_SIGNING_KEY": secrets["jwt_signing_key"],
             "MEDIA_ROOT": str(data_dir / "media"),
+            "HLS_TOP_RUNG": "720",
         }
         missing = {name: text for name, text in defaults.items() if not is_set(self._given, name)}
         if "MEDIA_ROOT" in missing:

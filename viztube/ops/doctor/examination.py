@@ -51,6 +51,7 @@ CHECKS = (
     Check("failed jobs", queue.has_no_failed_jobs, DATABASE),
     Check("workers", queue.has_workers, DATABASE),
     Check("media queue", queue.has_worker_of_this_machine, DATABASE),
+    Check("streams", queue.makes_streams, DATABASE),
     Check("cloudinary", cloudinary.answers),
     Check("certificate", certificate.is_good),
     Check("views", views.add_up, DATABASE, seconds=60),

@@ -14,7 +14,8 @@ from procrastinate.contrib.django.models import (
     ProcrastinateWorker,
 )
 
-from viztube.media.queues import DISK_QUEUE
+from videos.services.transcoding import is_made_here
+from viztube.media.queues import DISK_QUEUE, TRANSCODE_QUEUE, TRANSCODE_QUEUES
 from viztube.ops.doctor.findings import Finding, failed, ok, warning
 from viztube.ops.tasks import STALLED_AFTER
 
@@ -31,7 +32,9 @@ START_WORKER = "Start or restart the worker (`manage.py worker`) and look at wha
 
 def is_kept_up_with() -> Finding:
     """Look at the job that should have run longest ago."""
-    oldest = _waiting().order_by("due").values("task_name", "queue_name", "age").first()
+    # What waits for its stream plays: ``makes_streams`` looks at those.
+    waiting = _waiting().exclude(queue_name__startswith=TRANSCODE_QUEUES)
+    oldest = waiting.order_by("due").values("task_name", "queue_name", "age").first()
     if oldest is None:
         return ok("No job is due.")
     says = (
@@ -98,6 +101,23 @@ def has_worker_of_this_machine() -> Finding:
     if overdue.exists():
         return failed(f"Jobs wait on {DISK_QUEUE} and no worker runs them.", advice)
     return warning(f"No job of {DISK_QUEUE} has run for {_minutes(LATELY)}.", advice)
+
+
+def makes_streams() -> Finding:
+    """Look whether the streams of this machine's videos are made, where they are to be made."""
+    if not is_made_here():
+        return ok("This machine makes no streams (HLS_TOP_RUNG is 0, or Cloudinary makes them).")
+    overdue = _waiting().filter(queue_name=TRANSCODE_QUEUE, age__gte=WARN_AGE).count()
+    running = ProcrastinateJob.objects.filter(
+        queue_name=TRANSCODE_QUEUE, status="doing", worker__last_heartbeat__gte=Now() - ALIVE
+    ).count()
+    if overdue and not running:
+        return failed(
+            f"{overdue} videos wait for their streams, and no worker makes them.",
+            "Start `manage.py worker --queues transcode` on this machine: with Compose, add "
+            "local-hls to COMPOSE_PROFILES.",
+        )
+    return ok(f"{running} streams are being made; {overdue} have waited for 5 minutes or more.")
 
 
 def _waiting() -> "QuerySet[Any]":

@@ -14,10 +14,11 @@ from django.conf import settings
 from viztube.media.commands import CommandFailed
 from viztube.media.containers import NotAVideo
 from viztube.media.hls import encoder
+from viztube.media.hls.checks import check
 from viztube.media.hls.command import AUDIO_FOLDER, PLAYLIST
 from viztube.media.hls.encoder import encode
-from viztube.media.hls.ladder import Rung, rungs_for
-from viztube.media.hls.playlist import MASTER, BrokenLadder, read_media, write_master
+from viztube.media.hls.ladder import Rung, rungs_for, up_to
+from viztube.media.hls.playlist import BrokenLadder, read_media, write_master
 from viztube.media.hls.source import Source, read_source
 from viztube.media.hls.tests.sources import (
     SECONDS,
@@ -27,6 +28,7 @@ from viztube.media.hls.tests.sources import (
     make_rotated,
     make_variable,
 )
+from viztube.media.paths import MASTER
 from viztube.media.tests.fixtures import CLIP
 
 MakeSource = Callable[[Path], Path]
@@ -38,7 +40,7 @@ def ignore(seconds: float) -> None:
 
 def ladder_of(path: Path, target: Path, top: int = 360) -> tuple[Source, list[Rung]]:
     source = read_source(path)
-    rungs = rungs_for(source.info.width, source.info.height, top=top)
+    rungs = rungs_for(source.info.width, source.info.height, up_to(top))
     encode(source, rungs, target, sound=True, advance=ignore)
     write_master(target, rungs, source.frame_rate)
     return source, rungs
@@ -169,20 +171,20 @@ def test_the_master_says_what_was_measured(tmp_path: Path) -> None:
 
 def test_the_lowest_rung_alone_is_cut_like_the_others_made_later(tmp_path: Path) -> None:
     source = read_source(make(tmp_path / "source.mp4"))
-    first, *others = rungs_for(640, 360, top=360)
+    first, *others = rungs_for(640, 360, up_to(360))
     encode(source, [first], tmp_path / "ladder", sound=True, advance=ignore)
     write_master(tmp_path / "ladder", [first], source.frame_rate)
     encode(source, others, tmp_path / "ladder", sound=False, advance=ignore)
     write_master(tmp_path / "ladder", [first, *others], source.frame_rate)
 
-    encoder.check(source, [first, *others], tmp_path / "ladder")
+    check(source, [first, *others], tmp_path / "ladder")
     assert (tmp_path / "ladder" / MASTER).read_text().count("#EXT-X-STREAM-INF") == 2
 
 
 @pytest.mark.slow
 def test_progress_is_told_and_what_it_raises_ends_the_encoding(tmp_path: Path) -> None:
     source = read_source(make(tmp_path / "source.mp4", seconds=30))
-    rungs = rungs_for(640, 360, top=360)
+    rungs = rungs_for(640, 360, up_to(360))
     told: list[float] = []
     encode(source, rungs, tmp_path / "whole", sound=True, advance=told.append)
     assert told == sorted(told)
@@ -208,7 +210,7 @@ def test_an_encoding_that_takes_too_long_is_ended(
     monkeypatch.setattr(encoder, "TIMES_DURATION", 0)
 
     with pytest.raises(CommandFailed, match="timed out"):
-        encode(source, rungs_for(640, 360, top=360), tmp_path, sound=True, advance=ignore)
+        encode(source, rungs_for(640, 360, up_to(360)), tmp_path, sound=True, advance=ignore)
 
 
 @pytest.mark.slow
@@ -220,7 +222,7 @@ def test_a_source_that_ends_early_makes_no_ladder(tmp_path: Path) -> None:
     source = read_source(part)
 
     with pytest.raises((BrokenLadder, CommandFailed)):
-        encode(source, rungs_for(640, 360, top=360), tmp_path / "x", sound=True, advance=ignore)
+        encode(source, rungs_for(640, 360, up_to(360)), tmp_path / "x", sound=True, advance=ignore)
 
 
 @pytest.mark.slow
@@ -246,7 +248,9 @@ def test_a_disguised_playlist_is_no_source(tmp_path: Path, text: str) -> None:
     facts = read_source(canary)
     believed = Source(disguised, facts.info, facts.frame_rate, has_sound=True)
     with pytest.raises(CommandFailed):
-        encode(believed, rungs_for(640, 360, top=360), tmp_path / "x", sound=True, advance=ignore)
+        encode(
+            believed, rungs_for(640, 360, up_to(360)), tmp_path / "x", sound=True, advance=ignore
+        )
     assert not list((tmp_path / "x").rglob("*.m4s"))
 
 
@@ -266,7 +270,7 @@ def test_a_disguised_playlist_is_no_source(tmp_path: Path, text: str) -> None:
 def test_a_ladder_is_never_above_its_source(
     size: tuple[int, int], top: int, names: list[int]
 ) -> None:
-    rungs = rungs_for(*size, top=top)
+    rungs = rungs_for(*size, up_to(top))
 
     assert [rung.name for rung in rungs] == names
     for rung in rungs:
@@ -276,7 +280,7 @@ def test_a_ladder_is_never_above_its_source(
 
 
 def test_a_ladder_on_its_side_is_the_same_ladder() -> None:
-    lying, standing = rungs_for(1280, 720, top=720), rungs_for(720, 1280, top=720)
+    lying, standing = rungs_for(1280, 720, up_to(720)), rungs_for(720, 1280, up_to(720))
 
     assert [(one.height, one.width) for one in lying] == [
         (one.width, one.height) for one in standing

@@ -16,18 +16,24 @@ from procrastinate.worker import Worker
 from structlog.contextvars import bind_contextvars
 
 from viztube.media.backends import cloud
-from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE
+from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE, TRANSCODE_QUEUE
 from viztube.ops.doctor.cloudinary import problem_with
 
 GRACE_SECONDS = 60.0
+QUEUES = {
+    "default": DEFAULT_QUEUE,
+    "disk": DISK_QUEUE,
+    "push": PUSH_QUEUE,
+    "transcode": TRANSCODE_QUEUE,
+}
 
 
 class Command(BaseCommand):
     """Runs the queues of this machine until SIGTERM or SIGINT; running jobs may finish first."""
 
     help = (
-        "Run background jobs until it is stopped: the shared queue and those for this machine's "
-        "disk (MACHINE_NAME). Stopping waits for running jobs; what is cut off is run again."
+        "Run background jobs until it is stopped: the shared queue and those of this machine "
+        "(MACHINE_NAME). Stopping waits for running jobs; what is cut off is run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,7 +42,23 @@ class Command(BaseCommand):
             "--concurrency",
             type=int,
             default=2,
-            help="How many jobs at once (default 2), besides one that sends a file away.",
+            help="How many jobs of default and disk at once (default 2), besides one of push.",
+        )
+        parser.add_argument(
+            "--transcodes",
+            type=int,
+            default=1,
+            help="How many jobs of transcode at once (default 1); each may take 350 MB and two "
+            "processors.",
+        )
+        parser.add_argument(
+            "--queues",
+            nargs="+",
+            choices=QUEUES,
+            default=list(QUEUES),
+            help="Which queues: default (shared by all machines), disk (moving and deleting "
+            "files), push (sending files to Cloudinary), transcode (making streams). All by "
+            "default.",
         )
         parser.add_argument(
             "--once", action="store_true", help="Run the jobs that are waiting, then stop."
@@ -51,14 +73,17 @@ class Command(BaseCommand):
         if options["reload"]:
             _watch_code(changed)
         self._ask_cloudinary()
-        self.stdout.write(
-            f"Running jobs of the queues {DEFAULT_QUEUE}, {DISK_QUEUE} and {PUSH_QUEUE}."
-        )
-        queues, concurrency = [DEFAULT_QUEUE, DISK_QUEUE], options["concurrency"]
+        chosen = [QUEUES[name] for name in QUEUES if name in options["queues"]]
+        self.stdout.write(f"Running jobs of the queues {', '.join(chosen)}.")
         if options["once"]:
-            asyncio.run(_run([([*queues, PUSH_QUEUE], concurrency)], wait=False))
+            asyncio.run(_run([(chosen, options["concurrency"])], wait=False))
         else:
-            asyncio.run(_run([(queues, concurrency), ([PUSH_QUEUE], 1)], wait=True))
+            # What takes long has a turn of its own, so that others need not wait for it.
+            apart = {PUSH_QUEUE: 1, TRANSCODE_QUEUE: options["transcodes"]}
+            quick = [queue for queue in chosen if queue not in apart]
+            pools = [(quick, options["concurrency"])] if quick else []
+            pools += [([queue], apart[queue]) for queue in chosen if queue in apart]
+            asyncio.run(_run(pools, wait=True))
         if changed:
             self.stdout.write(f"{changed[0]} changed: starting anew.")
             self.stdout.flush()

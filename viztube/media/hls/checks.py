@@ -1,0 +1,67 @@
+"""Whether what an encoder wrote is what it was asked for, before anybody gets to see it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from viztube.media.commands import CommandFailed, Kind, run_guarded
+from viztube.media.hls.command import AUDIO_FOLDER, PLAYLIST
+from viztube.media.hls.ladder import Rung
+from viztube.media.hls.playlist import BrokenLadder, read_media
+from viztube.media.hls.source import Source
+
+# How far an output may be from its source and from each other, in seconds.
+LENGTH_TOLERANCE = 0.1
+CUT_TOLERANCE = 0.001
+PROBE_SECONDS = 20.0
+PROBE_MEMORY = 512 << 20  # bytes of addresses
+
+
+def check(source: Source, rungs: Sequence[Rung], target: Path) -> None:
+    """Raise BrokenLadder unless all is complete, as long as the source, cut alike and readable.
+
+    A source lasts as long as the longer of its picture and its sound.
+    """
+    media = [read_media(target / rung.folder) for rung in rungs]
+    has_sound = (target / AUDIO_FOLDER).is_dir()
+    sound = [read_media(target / AUDIO_FOLDER)] if has_sound else []
+    longest = max(one.duration for one in (*media, *sound))
+    tolerance = LENGTH_TOLERANCE + 1 / float(source.frame_rate)
+    if abs(longest - source.info.duration) > tolerance:
+        raise BrokenLadder(f"{longest:.3f} s of {source.info.duration:.3f} s")
+    for rung, one in zip(rungs, media, strict=True):
+        apart = [abs(a - b) for a, b in zip(one.starts, media[0].starts, strict=False)]
+        if len(one.segments) != len(media[0].segments) or max(apart) > CUT_TOLERANCE:
+            raise BrokenLadder(f"{rung.folder}: cut elsewhere than {rungs[0].folder}")
+        expected = f"h264 {rung.width}x{rung.height} yuv420p"
+        if (found := _described(target / rung.folder)) != expected:
+            raise BrokenLadder(f"{rung.folder}: {found} and not {expected}")
+    if has_sound and (found := _described(target / AUDIO_FOLDER)) != "aac":
+        raise BrokenLadder(f"{AUDIO_FOLDER}: {found}")
+
+
+def _described(folder: Path) -> str:
+    """Return what ffprobe reads through a playlist of ours; raises BrokenLadder."""
+    entries = "stream=codec_name,width,height,pix_fmt"
+    try:
+        said = run_guarded(
+            [
+                settings.FFPROBE,
+                *("-v", "error", "-protocol_whitelist", "file", "-format_whitelist", "hls,mov"),
+                *("-show_entries", entries, "-of", "json", "-i", str(folder / PLAYLIST)),
+            ],
+            kind=Kind.VIDEO,
+            timeout=PROBE_SECONDS,
+            memory=PROBE_MEMORY,
+        )
+    except CommandFailed as error:
+        raise BrokenLadder(f"{folder.name}: {error}") from error
+    streams = json.loads(said).get("streams", [])
+    if len(streams) != 1:
+        raise BrokenLadder(f"{folder.name}: {len(streams)} streams")
+    (one,) = streams
+    if "width" not in one:
+        return str(one.get("codec_name"))
+    return f"{one.get('codec_name')} {one['width']}x{one['height']} {one.get('pix_fmt')}"
