@@ -52,3 +52,9 @@ def make_late_sound(path: Path) -> Path:
 def make_late_picture(path: Path) -> Path:
     """Write a video whose picture begins a second after its sound."""
     return make(path, "-vf", "setpts=PTS+1/TB", *X264, sound_seconds=SECONDS + 1)
+
+
+def make_recorded(path: Path) -> Path:
+    """Write a video as browsers record: nothing says how long it is, and the sound is longer."""
+    vp8 = ("-c:v", "libvpx", "-deadline", "realtime", "-live", "1")
+    return make(path, *vp8, size="320x240", sound_seconds=SECONDS + 1)

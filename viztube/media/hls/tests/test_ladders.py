@@ -27,6 +27,7 @@ from viztube.media.hls.tests.sources import (
     make,
     make_late_picture,
     make_late_sound,
+    make_recorded,
     make_rotated,
     make_variable,
 )
@@ -105,6 +106,7 @@ SOURCES: dict[str, tuple[MakeSource, str, tuple[int, int], bool]] = {
     "smaller than any rung": (lambda path: make(path, size="130x98"), "mp4", (130, 98), True),
     "late sound": (make_late_sound, "mp4", (640, 360), True),
     "late picture": (make_late_picture, "mp4", (640, 360), True),
+    "recorded by a browser": (make_recorded, "webm", (320, 240), True),
 }
 
 
