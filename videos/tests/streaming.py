@@ -20,7 +20,8 @@ SIZE = "426x360"  # two qualities: 240p and 360p
 
 def make_source(folder: Path, **options: Any) -> Path:
     """Write a video of two seconds from which two qualities are made."""
-    return make(folder / "source.mp4", **{"size": SIZE, "rate": "10", "seconds": 2} | options)
+    usual: dict[str, Any] = {"size": SIZE, "rate": "10", "seconds": 2}
+    return make(folder / "source.mp4", **usual | options)
 
 
 def uploaded(source: Path, **fields: Any) -> Video:
@@ -34,7 +35,7 @@ def folder_of(video: Video) -> Path:
     """Return where the files of a video are."""
     from django.conf import settings
 
-    return Path(settings.MEDIA_ROOT) / Video.objects.get(pk=video.pk).stored_folder
+    return Path(settings.MEDIA_ROOT, Video.objects.get(pk=video.pk).stored_folder)
 
 
 def streams_of(video: Video) -> list[str]:

@@ -63,22 +63,20 @@ def told(user: User, user_client: Client, tmp_path: Path) -> Callable[[bytes], d
 
 
 @pytest.fixture
-def failure(
-    told: Callable[[bytes], dict[str, Any]], media_root: Path
-) -> Callable[[bytes], str | None]:
+def failure(told: Callable[[bytes], dict[str, Any]], media_root: Path) -> Callable[[bytes], str]:
     """Return a way to see the making of a stream fail; it returns why, as the owner is told.
 
     Nothing of it stays, and no file says what is in others.
     """
 
-    def run(content: bytes) -> str | None:
+    def run(content: bytes) -> str:
         data = told(content)
         assert (data["processingStatus"], data["streamUrl"]) == ("FAILED", None)
         assert not list(media_root.rglob("*.m4s"))
         assert list((media_root / "incoming").iterdir()) == []
         for path in media_root.rglob("*"):
             assert path.is_dir() or CANARY.encode() not in path.read_bytes(), path
-        return data["processingError"]
+        return str(data["processingError"])
 
     return run
 
@@ -86,7 +84,7 @@ def failure(
 @pytest.mark.parametrize("target", [*TARGETS, "data"])
 @pytest.mark.parametrize("form", KEYED_FORMS)
 def test_a_disguised_playlist_becomes_no_stream(
-    failure: Callable[[bytes], str | None], targets: dict[str, str], form: str, target: str
+    failure: Callable[[bytes], str], targets: dict[str, str], form: str, target: str
 ) -> None:
     assert failure(KEYED_FORMS[form](targets[target]).encode()) == UNKNOWN
 
@@ -95,7 +93,7 @@ def test_a_disguised_playlist_becomes_no_stream(
 @pytest.mark.parametrize("form", KEYED_FORMS)
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
 def test_ffmpeg_does_not_follow_a_playlist_that_is_believed_to_be_a_video(
-    failure: Callable[[bytes], str | None],
+    failure: Callable[[bytes], str],
     monkeypatch: pytest.MonkeyPatch,
     targets: dict[str, str],
     form: str,
@@ -108,7 +106,7 @@ def test_ffmpeg_does_not_follow_a_playlist_that_is_believed_to_be_a_video(
 
 
 def test_nor_a_session_description(
-    failure: Callable[[bytes], str | None], monkeypatch: pytest.MonkeyPatch, targets: dict[str, str]
+    failure: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch, targets: dict[str, str]
 ) -> None:
     monkeypatch.setattr(probe, "container_extension", lambda path: "mp4")
 
@@ -130,7 +128,7 @@ REFERENCES: dict[str, Callable[[dict[str, str]], bytes]] = {
 
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_media_of_another_file_is_not_fetched(
-    failure: Callable[[bytes], str | None], secret: Path, targets: dict[str, str], kind: str
+    failure: Callable[[bytes], str], secret: Path, targets: dict[str, str], kind: str
 ) -> None:
     reference = REFERENCES[kind](targets)
 
