@@ -83,7 +83,7 @@ class Player:
         )
         height = int(quality.removesuffix("p"))
         assert eventually(lambda: self.told("videoHeight") == height), self.told("videoHeight")
-        assert self.segments(f"{quality}/", since)
+        assert eventually(lambda: bool(self.segments(f"{quality}/", since)))
 
 
 def test_a_stream_is_made_and_told(video: Any) -> None:
