@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from users.models import User
+from videos.models import Transcoding
+from videos.services import ladders
 from videos.services.transcoding import MAX_ATTEMPTS, request_stream
 from videos.tests.clips import make_clip
 from videos.tests.hostile import CANARY, KEYED_FORMS, TARGETS, addresses_of, concat_list, session
@@ -38,10 +40,23 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def targets(secret: Path) -> Iterator[dict[str, str]]:
+def beside(monkeypatch: pytest.MonkeyPatch, secret: Path) -> str:
+    """Put it beside the original of which a stream is made; return what it is called there."""
+    take = ladders.take_original
+
+    def take_beside(wanted: Transcoding, folder: Path) -> Path:
+        (folder / "beside.mp4").write_bytes(secret.read_bytes())
+        return take(wanted, folder)
+
+    monkeypatch.setattr(ladders, "take_original", take_beside)
+    return "beside.mp4"
+
+
+@pytest.fixture
+def targets(secret: Path, beside: str) -> Iterator[dict[str, str]]:
     """Return what addresses it and a port where nobody may call."""
     with addresses_of(secret) as addresses:
-        yield addresses | {"data": DATA}
+        yield addresses | {"beside": beside, "data": DATA}
 
 
 @pytest.fixture
@@ -81,7 +96,7 @@ def failure(told: Callable[[bytes], dict[str, Any]], media_root: Path) -> Callab
     return run
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "data"])
+@pytest.mark.parametrize("target", ["beside", *TARGETS, "data"])
 @pytest.mark.parametrize("form", KEYED_FORMS)
 def test_a_disguised_playlist_becomes_no_stream(
     failure: Callable[[bytes], str], targets: dict[str, str], form: str, target: str
@@ -89,7 +104,7 @@ def test_a_disguised_playlist_becomes_no_stream(
     assert failure(KEYED_FORMS[form](targets[target]).encode()) == UNKNOWN
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "data"])
+@pytest.mark.parametrize("target", ["beside", *TARGETS, "data"])
 @pytest.mark.parametrize("form", KEYED_FORMS)
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
 def test_ffmpeg_does_not_follow_a_playlist_that_is_believed_to_be_a_video(
@@ -139,14 +154,15 @@ def test_the_traps_would_close(
     told: Callable[[bytes], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
     secret: Path,
+    beside: str,
 ) -> None:
     """With nothing in its way, ffmpeg plays what a list and an alias name."""
     monkeypatch.setattr(probe, "container_extension", lambda path: "mp4")
-    open_to_all = ("-safe", "0")
-    following = ("-enable_drefs", "1", "-use_absolute_path", "1")
+    listed = f"{concat_list(beside)}duration 1\n".encode()
+    referred = without_texts(secret, alias(str(secret)))
     for content, guards in (
-        (f"{concat_list(str(secret))}duration 1\n".encode(), open_to_all),
-        (without_texts(secret, alias(str(secret))), following),
+        (listed, ()),
+        (referred, ("-enable_drefs", "1", "-use_absolute_path", "1")),
     ):
         for module in (probe, command):
             monkeypatch.setattr(module, "INPUT_GUARDS", guards)
