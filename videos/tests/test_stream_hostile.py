@@ -12,19 +12,18 @@ from videos.models import Transcoding
 from videos.services import ladders
 from videos.services.transcoding import MAX_ATTEMPTS, request_stream
 from videos.tests.clips import make_clip
-from videos.tests.hostile import CANARY, KEYED_FORMS, TARGETS, addresses_of, concat_list, session
 from videos.tests.streaming import transcode_once, uploaded
 from viztube.api.tests.fixtures import Client
 from viztube.media import probe
 from viztube.media.hls import command
 from viztube.media.tests.crafted import alias, referring, url_reference
+from viztube.media.tests.hostile import CANARY, FORMS, TARGETS, addresses_of, concat_list, session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 UNREADABLE = "This file could not be read as a video."
 UNKNOWN = "This file must be an MP4, WebM, MKV or MOV video."
 UNMADE = "No streams could be made of this file."
-DATA = "data:text/plain;base64,QUJD"
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +55,7 @@ def beside(monkeypatch: pytest.MonkeyPatch, secret: Path) -> str:
 def targets(secret: Path, beside: str) -> Iterator[dict[str, str]]:
     """Return what addresses it and a port where nobody may call."""
     with addresses_of(secret) as addresses:
-        yield addresses | {"beside": beside, "data": DATA}
+        yield addresses | {"beside": beside}
 
 
 @pytest.fixture
@@ -96,16 +95,16 @@ def failure(told: Callable[[bytes], dict[str, Any]], media_root: Path) -> Callab
     return run
 
 
-@pytest.mark.parametrize("target", ["beside", *TARGETS, "data"])
-@pytest.mark.parametrize("form", KEYED_FORMS)
+@pytest.mark.parametrize("target", ["beside", *TARGETS])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_disguised_playlist_becomes_no_stream(
     failure: Callable[[bytes], str], targets: dict[str, str], form: str, target: str
 ) -> None:
-    assert failure(KEYED_FORMS[form](targets[target]).encode()) == UNKNOWN
+    assert failure(FORMS[form](targets[target]).encode()) == UNKNOWN
 
 
-@pytest.mark.parametrize("target", ["beside", *TARGETS, "data"])
-@pytest.mark.parametrize("form", KEYED_FORMS)
+@pytest.mark.parametrize("target", ["beside", *TARGETS])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
 def test_ffmpeg_does_not_follow_a_playlist_that_is_believed_to_be_a_video(
     failure: Callable[[bytes], str],
@@ -117,7 +116,7 @@ def test_ffmpeg_does_not_follow_a_playlist_that_is_believed_to_be_a_video(
 ) -> None:
     monkeypatch.setattr(probe, "container_extension", lambda path: container)
 
-    assert failure(KEYED_FORMS[form](targets[target]).encode()) == UNREADABLE
+    assert failure(FORMS[form](targets[target]).encode()) == UNREADABLE
 
 
 def test_nor_a_session_description(

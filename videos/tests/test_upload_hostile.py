@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from videos.tests.clips import make_clip
-from videos.tests.hostile import CANARY, FORMS, TARGETS, addresses_of, concat_list, session
 from videos.tests.uploading import upload
 from viztube.api.tests.fixtures import Answer, Client
 from viztube.media import commands, probe
 from viztube.media.tests.crafted import lasting, matroska, sized, with_tracks
+from viztube.media.tests.hostile import CANARY, FORMS, TARGETS, addresses_of, concat_list, session
 from viztube.media.uploads import WorkingFolder
 
 pytestmark = pytest.mark.django_db

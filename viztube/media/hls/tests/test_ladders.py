@@ -34,6 +34,7 @@ from viztube.media.hls.tests.sources import (
 from viztube.media.paths import MASTER
 from viztube.media.tests.crafted import find
 from viztube.media.tests.fixtures import CLIP
+from viztube.media.tests.hostile import FORMS, TARGETS, addresses_of
 
 MakeSource = Callable[[Path], Path]
 
@@ -251,31 +252,22 @@ def test_a_source_that_ends_early_makes_no_ladder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "text",
-    [
-        "#EXTM3U\n#EXTINF:1,\nfile:{canary}\n#EXT-X-ENDLIST\n",
-        "#EXTM3U\n#EXTINF:1,\nconcat:{canary}|{canary}\n#EXT-X-ENDLIST\n",
-        "#EXTM3U\n#EXTINF:1,\nsubfile,,start,0,end,9,,:{canary}\n#EXT-X-ENDLIST\n",
-        "#EXTM3U\n#EXTINF:1,\ndata:text/plain;base64,QUJD\n#EXT-X-ENDLIST\n",
-        "ffconcat version 1.0\nfile '{canary}'\n",
-    ],
-    ids=["playlist", "concat", "subfile", "data", "ffconcat"],
-)
-def test_a_disguised_playlist_is_no_source(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_disguised_playlist_is_no_source(tmp_path: Path, form: str, target: str) -> None:
     canary = make(tmp_path / "canary.mp4", seconds=1)
-    disguised = tmp_path / "video.mp4"
-    disguised.write_text(text.format(canary=canary))
-
-    with pytest.raises(NotAVideo):
-        read_source(disguised)
-    # Also where it is believed to be one.
     facts = read_source(canary)
+    rungs = rungs_for(640, 360, up_to(360))
+    disguised = tmp_path / "video.mp4"
     believed = Source(disguised, facts.info, facts.frame_rate, has_sound=True)
-    with pytest.raises(CommandFailed):
-        encode(
-            believed, rungs_for(640, 360, up_to(360)), tmp_path / "x", sound=True, advance=ignore
-        )
+    with addresses_of(canary) as addresses:
+        disguised.write_text(FORMS[form](addresses[target]))
+
+        with pytest.raises(NotAVideo):
+            read_source(disguised)
+        # Also where it is believed to be one.
+        with pytest.raises(CommandFailed):
+            encode(believed, rungs, tmp_path / "x", sound=True, advance=ignore)
     assert not list((tmp_path / "x").rglob("*.m4s"))
 
 

@@ -27,6 +27,7 @@ def addresses_of(secret: Path) -> Iterator[dict[str, str]]:
             "subfile": f"subfile,,start,0,end,{size},,:{secret}",
             "http": f"http://127.0.0.1:{port}/secret.mp4",
             "tcp": f"tcp://127.0.0.1:{port}",
+            "data": "data:text/plain;base64,QUJD",
             "port": str(port),
         }
         with pytest.raises(BlockingIOError):
@@ -62,6 +63,10 @@ def with_map(target: str) -> str:
     return playlist("video.mp4").replace("#EXTINF", f'#EXT-X-MAP:URI="{target}"\n#EXTINF')
 
 
-FORMS: dict[str, Callable[[str], str]] = {"hls": playlist, "ffconcat": concat_list}
-KEYED_FORMS = FORMS | {"hls key": with_key, "hls map": with_map}
-TARGETS = ["path", "file", "concat", "subfile", "http", "tcp"]
+FORMS: dict[str, Callable[[str], str]] = {
+    "hls": playlist,
+    "hls key": with_key,
+    "hls map": with_map,
+    "ffconcat": concat_list,
+}
+TARGETS = ["path", "file", "concat", "subfile", "http", "tcp", "data"]
