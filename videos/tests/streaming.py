@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.job_context import AbortReason
 
@@ -18,9 +19,9 @@ from viztube.media.tests.fixtures import context_of
 SIZE = "426x360"  # two qualities: 240p and 360p
 
 
-def make_source(folder: Path, **options: Any) -> Path:
-    """Write a video of two seconds from which two qualities are made."""
-    return make(folder / "source.mp4", **{"size": SIZE, "rate": "10", "seconds": 2} | options)
+def make_source(folder: Path, *, size: str = SIZE, seconds: float = 2) -> Path:
+    """Write a video from which two qualities are made."""
+    return make(folder / "source.mp4", size=size, rate="10", seconds=seconds)
 
 
 def uploaded(source: Path, **fields: Any) -> Video:
@@ -32,9 +33,7 @@ def uploaded(source: Path, **fields: Any) -> Video:
 
 def folder_of(video: Video) -> Path:
     """Return where the files of a video are."""
-    from django.conf import settings
-
-    return Path(settings.MEDIA_ROOT) / Video.objects.get(pk=video.pk).stored_folder
+    return Path(settings.MEDIA_ROOT, Video.objects.get(pk=video.pk).stored_folder)
 
 
 def streams_of(video: Video) -> list[str]:
