@@ -9,7 +9,7 @@ from django.utils import timezone
 from users.tests.browsers import Browser, browser_of, run_action, staff, superuser
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
-from videos.models import Video
+from videos.models import Transcoding, Video
 from videos.tests.factories import RenditionFactory, VideoFactory
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
@@ -147,9 +147,11 @@ def test_streams_are_made_again_here(admin: Browser, settings: Any) -> None:
 def test_what_was_made_of_a_video_is_shown(admin: Browser) -> None:
     video = VideoFactory.create(stream_file="hls-0a1b2c3d/master.m3u8")
     RenditionFactory.create(video=video, height=720, width=1280, bitrate=1_642_677)
+    Transcoding.objects.create(video=video, stream_folder="hls-99999999", percent=37, attempts=2)
     page = admin.get(f"{LIST}{video.pk}/change/").content.decode()
 
     assert "1280x720, 1642 kbit/s" in page
+    assert "being made: 37 %, 2 attempts begun" in page
     assert "hls-0a1b2c3d/master.m3u8" in page
 
 

@@ -74,7 +74,7 @@ class Command(BaseCommand):
             _watch_code(changed)
         self._ask_cloudinary()
         chosen = [QUEUES[name] for name in QUEUES if name in options["queues"]]
-        self.stdout.write(f"Running jobs of the queues {', '.join(chosen)}.")
+        self.stdout.write(f"Running jobs of {', '.join(chosen)}.")
         if options["once"]:
             asyncio.run(_run([(chosen, options["concurrency"])], wait=False))
         else:
