@@ -88,8 +88,10 @@ class VideoAdmin(EvidenceAdmin):
     @admin.action(description="Process again", permissions=["process"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         """Send what could not be brought to Cloudinary once more, or make streams once more."""
-        again = push_again if settings.CLOUDINARY_ACCOUNT is not None else make_stream_again
-        count = sum(again(video=video) for video in queryset)
+        if settings.CLOUDINARY_ACCOUNT is not None:
+            count = sum(push_again(video=video) for video in queryset)
+        else:
+            count = sum(make_stream_again(video_id=video.pk) for video in queryset)
         self.message_user(request, f"{count} videos are being processed again.")
 
     def has_process_permission(self, request: HttpRequest) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from django.db import OperationalError
+from django.db.models import QuerySet
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 
@@ -28,6 +30,7 @@ from videos.tests.streaming import (
     uploaded,
 )
 from videos.tests.uploading import upload
+from viztube.api.errors import Unavailable
 from viztube.api.tests.fixtures import Client
 from viztube.media.commands import CommandFailed
 from viztube.media.hls.encoder import encode
@@ -305,3 +308,33 @@ def test_a_second_job_of_the_same_video_has_nothing_to_do(video: Video, run_jobs
     run_jobs()
 
     assert streams_of(video) == made
+
+
+def test_want_of_a_turn_is_not_the_videos_fault(
+    video: Video, monkeypatch: pytest.MonkeyPatch, media_root: Path
+) -> None:
+    monkeypatch.setattr(transcoding, "encode", fail_with(Unavailable("busy")))
+    for _ in range(4):
+        with pytest.raises(Unavailable):
+            transcode_once(video)
+
+    assert (attempts_at(video), state_of(video)) == (0, ("PROCESSING", ""))
+    assert works_left(media_root) == []
+
+
+def test_it_goes_on_while_the_database_is_started_anew(
+    video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcoding, "TELL_SECONDS", 0.0)
+    update, calls = QuerySet.update, iter([True, True])
+
+    def away(rows: Any, **changes: Any) -> int:
+        if "percent" in changes and next(calls, False):
+            raise OperationalError("the server closed the connection")
+        return update(rows, **changes)
+
+    monkeypatch.setattr(QuerySet, "update", away)
+    transcode_once(video)
+
+    assert next(calls, None) is None
+    assert state_of(video) == ("COMPLETED", "")

@@ -60,7 +60,7 @@ def test_the_stream_from_before_can_be_watched_until_the_new_one_is_complete(
 ) -> None:
     before, watched = streams_of(video), video.stream_file
     files = stored_files()
-    assert make_stream_again(video=video)
+    assert make_stream_again(video_id=video.pk)
     assert state_of(video) == ("COMPLETED", "")
 
     def look() -> None:
@@ -89,7 +89,7 @@ def test_a_failure_leaves_the_stream_from_before(
 
     monkeypatch.setattr(transcoding, "encode", fail)
     monkeypatch.setattr(transcoding, "MAX_ATTEMPTS", 1)
-    make_stream_again(video=video)
+    make_stream_again(video_id=video.pk)
     run_jobs()
 
     assert state_of(video) == ("COMPLETED", "")
@@ -105,7 +105,7 @@ def test_one_that_is_being_made_is_given_up_for_another(
 
     def ask() -> None:
         if not asked and heights_of(video) == [240]:
-            asked.append(make_stream_again(video=video, rungs=[240]))
+            asked.append(make_stream_again(video_id=video.pk, rungs=[240]))
 
     transcode_once(video, ask)
     assert asked == [True]
@@ -125,7 +125,7 @@ def test_one_that_is_being_made_is_given_up_for_another(
 def test_only_what_is_asked_for_and_fits_is_made(
     video: Video, run_jobs: RunJobs, rungs: list[int], made: list[int]
 ) -> None:
-    make_stream_again(video=video, rungs=rungs)
+    make_stream_again(video_id=video.pk, rungs=rungs)
     run_jobs()
 
     assert heights_of(video) == made
@@ -133,7 +133,7 @@ def test_only_what_is_asked_for_and_fits_is_made(
 
 def test_asking_twice_makes_one(video: Video, run_jobs: RunJobs) -> None:
     for _ in range(2):
-        make_stream_again(video=video)
+        make_stream_again(video_id=video.pk)
 
     assert waiting_jobs().count("transcode_video") == 1
     run_jobs()
@@ -145,8 +145,8 @@ def test_what_is_elsewhere_or_not_there_is_not_made() -> None:
     gone = VideoFactory.create()
     Video.objects.filter(pk=gone.pk).delete()
 
-    assert not make_stream_again(video=elsewhere)
-    assert not make_stream_again(video=gone)
+    assert not make_stream_again(video_id=elsewhere.pk)
+    assert not make_stream_again(video_id=gone.pk)
     assert waiting_jobs() == []
 
 
@@ -158,7 +158,7 @@ def test_nothing_is_made_where_it_is_not_wanted(
 
     assert video["processingStatus"] == "COMPLETED"
     assert waiting_jobs() == ["settle_video"]
-    assert not make_stream_again(video=Video.objects.get())
+    assert not make_stream_again(video_id=Video.objects.get().pk)
 
 
 def test_what_waits_is_complete_when_nothing_is_made_any_longer(

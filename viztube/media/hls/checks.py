@@ -17,6 +17,8 @@ LENGTH_TOLERANCE = 0.1
 CUT_TOLERANCE = 0.001
 PROBE_SECONDS = 20.0
 PROBE_MEMORY = 512 << 20  # bytes of addresses
+# Longer than a request would: minutes of encoding are not to be lost for want of a turn.
+PATIENCE = 300.0  # seconds
 
 
 def check(source: Source, rungs: Sequence[Rung], target: Path) -> None:
@@ -55,6 +57,7 @@ def _described(folder: Path) -> str:
             kind=Kind.VIDEO,
             timeout=PROBE_SECONDS,
             memory=PROBE_MEMORY,
+            patience=PATIENCE,
         )
     except CommandFailed as error:
         raise BrokenLadder(f"{folder.name}: {error}") from error

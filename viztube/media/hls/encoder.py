@@ -58,7 +58,12 @@ def encode(
         (target / folder).mkdir(parents=True, exist_ok=True)
     deadline = max(LEAST_SECONDS, TIMES_DURATION * source.info.duration)
     argv = [*_WITH_US, *encode_command(source, rungs, target, sound=sound, threads=threads)]
-    _run(argv, deadline, advance)
+    try:
+        _run(argv, deadline, advance)
+    except CommandFailed:
+        # Others may have filled the disk meanwhile.
+        require_room(MAX_SEGMENT)
+        raise
     if sound and not source.has_sound:
         (target / AUDIO_FOLDER).rmdir()
     check(source, rungs, target)
