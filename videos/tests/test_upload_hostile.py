@@ -1,6 +1,5 @@
 """Uploading: what is made to break or to deceive us is refused and leaves nothing."""
 
-import socket
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image
 
 from videos.tests.clips import make_clip
+from videos.tests.hostile import CANARY, FORMS, TARGETS, addresses_of, concat_list, session
 from videos.tests.uploading import upload
 from viztube.api.tests.fixtures import Answer, Client
 from viztube.media import commands, probe
@@ -18,7 +18,6 @@ from viztube.media.uploads import WorkingFolder
 
 pytestmark = pytest.mark.django_db
 
-CANARY = "CANARY-5d1f"
 UNKNOWN = "videoFile: must be an MP4, WebM, MKV or MOV video"
 UNREADABLE = "videoFile: could not be read as a video"
 CUT_OFF = "videoFile: is cut off: send the whole file"
@@ -168,41 +167,8 @@ def canary(
         return take(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(WorkingFolder, "take", take_beside)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        port = listener.getsockname()[1]
-        size = secret.stat().st_size
-        yield {
-            "beside": "beside.mp4",
-            "path": str(secret),
-            "file": f"file:{secret}",
-            "concat": f"concat:{secret}|{secret}",
-            "subfile": f"subfile,,start,0,end,{size},,:{secret}",
-            "http": f"http://127.0.0.1:{port}/secret.mp4",
-            "tcp": f"tcp://127.0.0.1:{port}",
-            "port": str(port),
-        }
-        with pytest.raises(BlockingIOError):
-            listener.accept()
-
-
-def playlist(target: str) -> str:
-    return f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n"
-
-
-def concat_list(target: str) -> str:
-    return f"ffconcat version 1.0\nfile '{target}'\n"
-
-
-def session(port: str) -> str:
-    return (
-        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-        f"m=video {port} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
-    )
-
-
-FORMS: dict[str, Callable[[str], str]] = {"hls": playlist, "ffconcat": concat_list}
-TARGETS = ["beside", "path", "file", "concat", "subfile", "http", "tcp"]
+    with addresses_of(secret) as addresses:
+        yield {"beside": "beside.mp4"} | addresses
 
 
 def assert_refused_unseen(answer: Answer, reason: str) -> None:
@@ -210,7 +176,7 @@ def assert_refused_unseen(answer: Answer, reason: str) -> None:
     assert CANARY.encode() not in answer.response.content
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["beside", *TARGETS])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_playlist_is_refused_for_its_first_bytes(
     user_client: Client,
@@ -235,7 +201,7 @@ def test_a_session_description_is_refused(
     assert_nothing_stays()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["beside", *TARGETS])
 @pytest.mark.parametrize("form", FORMS)
 def test_ffprobe_does_not_follow_a_playlist_that_gets_past_us(
     user_client: Client,

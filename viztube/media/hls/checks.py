@@ -24,14 +24,15 @@ PATIENCE = 300.0  # seconds
 def check(source: Source, rungs: Sequence[Rung], target: Path) -> None:
     """Raise BrokenLadder unless all is complete, as long as the source, cut alike and readable.
 
-    A source lasts as long as the longer of its picture and its sound.
+    A source lasts as long as the longer of its picture and its sound, but as long as its picture
+    where its container does not say how long it is.
     """
     media = [read_media(target / rung.folder) for rung in rungs]
     has_sound = (target / AUDIO_FOLDER).is_dir()
     sound = [read_media(target / AUDIO_FOLDER)] if has_sound else []
     longest = max(one.duration for one in (*media, *sound))
     tolerance = LENGTH_TOLERANCE + 1 / float(source.frame_rate)
-    if abs(longest - source.info.duration) > tolerance:
+    if all(abs(one - source.info.duration) > tolerance for one in (longest, media[0].duration)):
         raise BrokenLadder(f"{longest:.3f} s of {source.info.duration:.3f} s")
     for rung, one in zip(rungs, media, strict=True):
         apart = [abs(a - b) for a, b in zip(one.starts, media[0].starts, strict=False)]

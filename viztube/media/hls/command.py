@@ -41,6 +41,9 @@ def encode_command(
         *(_audio_output() if sound else ()),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn"),
         *("-max_muxing_queue_size", "1024"),
+        # Else all would be shifted by what B frames are ahead, each track by an empty edit, and
+        # Chromium passes over those: the sound would be early.
+        *("-avoid_negative_ts", "disabled"),
         *("-f", "hls", "-hls_time", str(SEGMENT_SECONDS), "-hls_playlist_type", "vod"),
         *("-hls_segment_type", "fmp4", "-hls_flags", "independent_segments"),
         # ffmpeg puts the number of the stream behind its name.

@@ -45,6 +45,36 @@ def with_tracks(clip: bytes, count: int) -> bytes:
     return clip[: movie.start] + box(b"moov", inside + clip[track.stop : movie.stop])
 
 
+def referring(clip: bytes, reference: bytes) -> bytes:
+    """Return an MP4 whose media is elsewhere, and nothing where it was; its index must come last.
+
+    ``reference`` is an entry of a data reference box (``url_reference``, ``alias``).
+    """
+    media = find(clip, b"mdat")
+    clip = patched(clip, media.start + 8, bytes(media.stop - media.start - 8))
+    path = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
+    places = [find(clip, *path[:depth]) for depth in range(1, len(path) + 1)]
+    old = places[-1]
+    new = box(b"dref", struct.pack(">II", 0, 1) + reference)
+    grown = len(new) - (old.stop - old.start)
+    for place in places[:-1]:
+        length = struct.pack(">I", place.stop - place.start + grown)
+        clip = patched(clip, place.start, length)
+    return clip[: old.start] + new + clip[old.stop :]
+
+
+def url_reference(address: str) -> bytes:
+    """Return a reference to media at an address (ISO/IEC 14496-12, section 8.7.2)."""
+    return box(b"url ", bytes(4) + address.encode() + b"\0")
+
+
+def alias(path: str) -> bytes:
+    """Return a reference to media in a file as QuickTime has them, a Macintosh alias record."""
+    name = path.encode()
+    tail = struct.pack(">HH", 2, len(name)) + name + b"\0" * (len(name) % 2) + b"\xff\xff\0\0"
+    return box(b"alis", bytes(4) + bytes(10 + 28 + 12 + 64 + 16 + 4 + 16) + tail)
+
+
 def patched(content: bytes, at: int, new: bytes) -> bytes:
     """Return content with some of its bytes replaced."""
     return content[:at] + new + content[at + len(new) :]

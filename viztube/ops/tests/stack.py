@@ -231,13 +231,16 @@ def running_nginx(folder: Path, environ: Environ) -> Iterator[Child]:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
-    """Run everything, with its data below ``folder``, until the end of the block."""
+def running_stack(folder: Path, **settings: str) -> Iterator[Stack]:
+    """Run everything, with its data below ``folder``, until the end of the block.
+
+    The settings go into the environment of the application and its worker.
+    """
     # Started by root, nginx reads files as nobody.
     folder.chmod(0o711)
     servers = Postgres(folder, durable=False), Valkey(folder)
     port = free_port()
-    environ = production_environ(folder, port)
+    environ = production_environ(folder, port) | settings
     machine = Machine(environ, folder, f"http://127.0.0.1:{port}/api/v2")
     try:
         environ |= {"DATABASE_URL": servers[0].start(), "REDIS_URL": servers[1].start()}

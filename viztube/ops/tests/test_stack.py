@@ -34,10 +34,10 @@ LOCATIONS = {
         "/api/v2/user/login",
         "/admin/login/",
     ],
-    '~ "^/media/(?<file>p/[0-9a-f]{32}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3})$"': [
+    r'~ "^/media/(?<file>p/[0-9a-f]{32}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3})\z"': [
         f"/media/p/{KEY}/video.mp4"
     ],
-    '~ "^/media/(?<file>h/[0-9a-f]{32}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3})$"': [
+    r'~ "^/media/(?<file>h/[0-9a-f]{32}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}){1,3})\z"': [
         f"/media/h/{KEY}/video.mp4"
     ],
     "/media/": ["/media/incoming/x"],

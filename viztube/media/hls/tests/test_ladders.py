@@ -1,6 +1,7 @@
 """Ladders of all kinds of sources, read back by ffprobe."""
 
 import json
+import struct
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -24,11 +25,14 @@ from viztube.media.hls.tests.sources import (
     SECONDS,
     X264,
     make,
+    make_late_picture,
     make_late_sound,
+    make_recorded,
     make_rotated,
     make_variable,
 )
 from viztube.media.paths import MASTER
+from viztube.media.tests.crafted import find
 from viztube.media.tests.fixtures import CLIP
 
 MakeSource = Callable[[Path], Path]
@@ -101,6 +105,8 @@ SOURCES: dict[str, tuple[MakeSource, str, tuple[int, int], bool]] = {
     "mov": (lambda path: make(path, *X264, rate="50"), "mov", (640, 360), True),
     "smaller than any rung": (lambda path: make(path, size="130x98"), "mp4", (130, 98), True),
     "late sound": (make_late_sound, "mp4", (640, 360), True),
+    "late picture": (make_late_picture, "mp4", (640, 360), True),
+    "recorded by a browser": (make_recorded, "webm", (320, 240), True),
 }
 
 
@@ -139,6 +145,25 @@ def test_a_ladder_is_complete_and_cut_alike(kind: str, tmp_path: Path) -> None:
     if has_sound:
         (stream,) = probed(target / AUDIO_FOLDER / PLAYLIST)["streams"]
         assert (stream["codec_name"], stream["channels"]) == ("aac", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make_source", [make, make_late_sound, make_late_picture])
+def test_picture_and_sound_start_together_also_for_chromium(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    """It passes over empty edits (ISO/IEC 14496-12, section 8.6.6), which let tracks start late."""
+    ladder_of(make_source(tmp_path / "source.mp4"), tmp_path / "ladder")
+
+    for folder in ("240p", "360p", AUDIO_FOLDER):
+        head = read_media(tmp_path / "ladder" / folder).head.read_bytes()
+        edits = head[find(head, b"moov", b"trak", b"edts", b"elst")]
+        count, _, media_time = struct.unpack_from(">IIi", edits, 12)
+        # From the first frame on: B frames come later than they are decoded, and AAC has a
+        # thousand samples of lead.
+        assert (count, media_time > 0) == (1, True), folder
+        (stream,) = probed(tmp_path / "ladder" / folder / PLAYLIST)["streams"]
+        assert float(stream["start_time"]) == pytest.approx(0, abs=0.03)
 
 
 def test_the_master_says_what_was_measured(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from viztube.ops.dev.folders import make_data_folder
 from viztube.ops.tests.browser.scenery import INJECTED
 from viztube.ops.tests.site import PROJECT, Environ, RunningSite, manage
+from viztube.ops.tests.waiting import eventually
 
 # As Debian and Ubuntu call it, and Google's own, which GitHub's machines have.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -147,6 +148,22 @@ def tab_to(page: Page, selector: str) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"Tab does not lead to {selector} on {page.url}")
+
+
+def clock(page: Page) -> float:
+    """Return how many seconds into the video its player is.
+
+    Asked from here: the policy of the page lets nothing be evaluated later on, and without
+    JavaScript nothing is.
+    """
+    return float(page.evaluate("document.querySelector('video').currentTime"))
+
+
+def play_by_keyboard(page: Page) -> None:
+    """Press the space bar on the player, and wait until its clock has advanced."""
+    tab_to(page, "video")
+    page.keyboard.press("Space")
+    assert eventually(lambda: clock(page) > 0.5)
 
 
 def sign_in(page: Page, staff: Staff) -> None:

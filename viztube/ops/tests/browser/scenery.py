@@ -1,6 +1,7 @@
 """What there is to look at: people, what they made and what they report, all through the API."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,9 +20,9 @@ def data_of(answer: httpx.Response) -> Any:
     return answer.json()["data"]
 
 
-def upload(owner: httpx.Client, title: str, **texts: str) -> Any:
-    """Upload the test clip."""
-    with CLIP.open("rb") as file:
+def upload(owner: httpx.Client, title: str, *, source: Path = CLIP, **texts: str) -> Any:
+    """Upload a video, the test clip unless another is named."""
+    with source.open("rb") as file:
         answer = owner.post("/videos", data={"title": title} | texts, files={"videoFile": file})
     return data_of(answer)["video"]
 

@@ -9,6 +9,7 @@ from viztube.ops.tests.browser.browsing import (
     DESK,
     PHONE,
     leave_by,
+    play_by_keyboard,
     screenshot,
     tab_to,
     visit,
@@ -41,15 +42,6 @@ def video(site: RunningSite) -> Any:
     made = upload(owner, f"How to {MARKUP}", description=f"All about {MARKUP}\nand more")
     comment(viewer, made, f"Comment {MARKUP}")
     return made
-
-
-def play_by_keyboard(page: Page) -> None:
-    """Press the space bar on the player, and wait until its clock has advanced."""
-    tab_to(page, "video")
-    page.keyboard.press("Space")
-    # Asked from here: the policy of the page lets nothing be evaluated later on, and without
-    # JavaScript nothing is.
-    assert eventually(lambda: page.evaluate("document.querySelector('video').currentTime") > 0.5)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
