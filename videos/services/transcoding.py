@@ -27,6 +27,7 @@ from viztube.media.hls.ladder import Rung, rungs_for, up_to
 from viztube.media.hls.source import Source, read_source
 from viztube.media.hls.workplace import workplace
 from viztube.media.paths import new_stream_folder
+from viztube.media.queues import CutOff
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ TELL_SECONDS = 2.0  # between two updates of the percentage
 ReasonToEnd = Callable[[], Exception | None]
 
 
-class Interrupted(Exception):
+class Interrupted(CutOff):
     """The worker is about to stop: another attempt goes on, and this one does not count."""
 
 
