@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import UUID
 
 from django.conf import settings
@@ -153,7 +154,8 @@ class _Ladder:
             self._share = self._work_of(passage) / (self._work_of(first) + self._work_of(others))
             missing = [rung for rung in passage if not ladders.is_placed(self._wanted, rung.folder)]
             if missing:
-                self._encode(missing, folder / "made")
+                # An encoder that outlived its worker finds nowhere to write, and ends.
+                self._encode(missing, Path(mkdtemp(prefix="made-", dir=folder)))
             self._done += self._share
             complete = len(ready) == len(self._rungs)
             if complete or at_once:
