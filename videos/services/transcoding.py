@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import UUID
 
 from django.conf import settings
@@ -28,6 +29,7 @@ from viztube.media.hls.ladder import Rung, rungs_for, up_to
 from viztube.media.hls.source import Source, read_source
 from viztube.media.hls.workplace import workplace
 from viztube.media.paths import new_stream_folder
+from viztube.media.queues import CutOff
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ TELL_SECONDS = 2.0  # between two updates of the percentage
 ReasonToEnd = Callable[[], Exception | None]
 
 
-class Interrupted(Exception):
+class Interrupted(CutOff):
     """The worker is about to stop: another attempt goes on, and this one does not count."""
 
 
@@ -155,7 +157,8 @@ class _Ladder:
             self._share = self._work_of(passage) / (self._work_of(first) + self._work_of(others))
             missing = [rung for rung in passage if not ladders.is_placed(self._wanted, rung.folder)]
             if missing:
-                self._encode(missing, folder / "made")
+                # An encoder that outlived its worker finds nowhere to write, and ends.
+                self._encode(missing, Path(mkdtemp(prefix="made-", dir=folder)))
             self._done += self._share
             complete = len(ready) == len(self._rungs)
             if complete or at_once:

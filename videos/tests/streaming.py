@@ -23,9 +23,9 @@ SIZE = "426x360"
 Hook = Callable[[], AbortReason | None]
 
 
-def make_source(folder: Path, *, size: str = SIZE, seconds: float = 2) -> Path:
+def make_source(folder: Path, *, size: str = SIZE, seconds: float = 2, rate: str = "10") -> Path:
     """Write a video from which two qualities are made."""
-    return make(folder / "source.mp4", size=size, rate="10", seconds=seconds)
+    return make(folder / "source.mp4", size=size, rate=rate, seconds=seconds)
 
 
 def uploaded(source: Path, **fields: Any) -> Video:

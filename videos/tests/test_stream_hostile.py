@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from users.models import User
-from videos.services.transcoding import MAX_ATTEMPTS, request_stream
+from videos.services.transcoding import MAX_ATTEMPTS
 from videos.tests.clips import make_clip
 from videos.tests.hostile import CANARY, KEYED_FORMS, TARGETS, addresses_of, concat_list, session
 from videos.tests.streaming import transcode_once, uploaded
@@ -52,11 +52,10 @@ def told(user: User, user_client: Client, tmp_path: Path) -> Callable[[bytes], d
         original = tmp_path / "original.mp4"
         original.write_bytes(content)
         video = uploaded(original, user=user)
-        request_stream(video=video)
         for _ in range(MAX_ATTEMPTS):
             # All but the last attempt raise what may have been chance.
             with suppress(Exception):
-                transcode_once(video.pk)
+                transcode_once(video)
         return dict(user_client.get(f"videos/{video.pk}/processing").data)
 
     return run

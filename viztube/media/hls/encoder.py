@@ -17,6 +17,7 @@ from viztube.media.commands import FEW_ARENAS, PASSED_ON, CommandFailed, limit
 from viztube.media.hls.checks import check
 from viztube.media.hls.command import AUDIO_FOLDER, encode_command
 from viztube.media.hls.ladder import AUDIO_KBPS, Rung
+from viztube.media.hls.playlist import BrokenLadder
 from viztube.media.hls.source import Source
 from viztube.media.uploads import require_room
 
@@ -60,13 +61,15 @@ def encode(
     argv = [*_WITH_US, *encode_command(source, rungs, target, sound=sound, threads=threads)]
     try:
         _run(argv, deadline, advance)
-    except CommandFailed:
-        # Others may have filled the disk meanwhile.
-        require_room(MAX_SEGMENT)
+        if sound and not source.has_sound:
+            (target / AUDIO_FOLDER).rmdir()
+        check(source, rungs, target)
+    except TookTooLong:
         raise
-    if sound and not source.has_sound:
-        (target / AUDIO_FOLDER).rmdir()
-    check(source, rungs, target)
+    except (CommandFailed, BrokenLadder):
+        # On a full disk ffmpeg goes on, says nothing and calls it a success.
+        require_room(0)
+        raise
 
 
 class TookTooLong(CommandFailed):
