@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
@@ -33,7 +33,6 @@ class VideoAdmin(EvidenceAdmin):
         *("name", "owner", "is_published", "removed_at", "processing_status"),
         *("length", "views", "created_at"),
     )
-    list_select_related = ("user",)
     list_filter = (
         ("user", AutocompleteSelectFilter),
         ("is_published", BooleanRadioFilter),
@@ -46,10 +45,15 @@ class VideoAdmin(EvidenceAdmin):
         *("id", "title", "description", "user", "player"),
         *("duration", "width", "height", "views"),
         *("is_published", "removed_at", "processing_status", "processing_error", "stream_file"),
-        "renditions_made",
+        "streams",
         *("created_at", "updated_at"),
     )
     actions = ("try_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
+        """Return videos with their owners and the streams that are being made."""
+        videos: QuerySet[Video] = super().get_queryset(request)
+        return videos.select_related("user", "transcoding")
 
     @admin.display(description="title")
     def name(self, video: Video) -> str:
@@ -70,17 +74,24 @@ class VideoAdmin(EvidenceAdmin):
             disk().url(video.thumbnail_path),
         )
 
-    @admin.display(description="renditions")
-    def renditions_made(self, video: Video) -> str:
-        """Return the qualities that were made here."""
-        made = video.renditions.order_by("height")
-        return format_html_join("", "{}<br>", ((str(one),) for one in made)) or "-"
+    @admin.display(description="streams made here")
+    def streams(self, video: Video) -> str:
+        """Return the qualities that there are, and how far the next stream is."""
+        # A page asks twice.
+        prefetch_related_objects([video], "renditions")
+        made = sorted(video.renditions.all(), key=lambda one: one.height)
+        lines = [str(one) for one in made]
+        if making := getattr(video, "transcoding", None):
+            lines.append(f"being made: {making}")
+        return format_html_join("", "{}<br>", ((line,) for line in lines)) or "-"
 
     @admin.action(description="Process again", permissions=["process"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         """Send what could not be brought to Cloudinary once more, or make streams once more."""
-        again = push_again if settings.CLOUDINARY_ACCOUNT is not None else make_stream_again
-        count = sum(again(video=video) for video in queryset)
+        if settings.CLOUDINARY_ACCOUNT is not None:
+            count = sum(push_again(video=video) for video in queryset)
+        else:
+            count = sum(make_stream_again(video_id=video.pk) for video in queryset)
         self.message_user(request, f"{count} videos are being processed again.")
 
     def has_process_permission(self, request: HttpRequest) -> bool:

@@ -317,7 +317,7 @@ class Transcoding(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.percent} %"
+        return f"{self.percent} %, {self.attempts} attempts begun"
 
 
 class Notification(models.Model):

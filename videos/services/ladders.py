@@ -91,7 +91,7 @@ def publish(
         )
         if complete:
             video.processing_status, video.processing_error = ProcessingStatus.COMPLETED, ""
-            wanted.delete()
+            Transcoding.objects.filter(pk=wanted.pk).delete()
         if before != video.stream_file:
             remove_later(video, before)
         # Nobody edited the video: updated_at stays.

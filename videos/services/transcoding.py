@@ -9,10 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -20,6 +21,7 @@ from videos.models import ProcessingStatus, Transcoding, Video
 from videos.services import ladders
 from videos.services.assets import is_here
 from videos.services.ladders import Cancelled
+from viztube.api.errors import Unavailable
 from viztube.media.containers import NotAVideo
 from viztube.media.hls.command import AUDIO_FOLDER
 from viztube.media.hls.encoder import TookTooLong, encode
@@ -27,6 +29,7 @@ from viztube.media.hls.ladder import Rung, rungs_for, up_to
 from viztube.media.hls.source import Source, read_source
 from viztube.media.hls.workplace import workplace
 from viztube.media.paths import new_stream_folder
+from viztube.media.queues import CutOff
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ TELL_SECONDS = 2.0  # between two updates of the percentage
 ReasonToEnd = Callable[[], Exception | None]
 
 
-class Interrupted(Exception):
+class Interrupted(CutOff):
     """The worker is about to stop: another attempt goes on, and this one does not count."""
 
 
@@ -66,19 +69,19 @@ def request_stream(*, video: Video, rungs: Sequence[int] | None = None) -> None:
         transcode_video.configure(lock=lock).defer(video_id=str(video.pk))
 
 
-def make_stream_again(*, video: Video, rungs: Sequence[int] | None = None) -> bool:
+def make_stream_again(*, video_id: UUID, rungs: Sequence[int] | None = None) -> bool:
     """Have the stream of a video made anew; tell whether its original is here.
 
     What can be watched stays until the new one is complete. One that is being made is given up.
     """
     with transaction.atomic():
-        row: Video | None = Video.objects.locked().filter(pk=video.pk).first()
-        if row is None or not is_here(row, "video") or not is_made_here():
+        video: Video | None = Video.objects.locked().filter(pk=video_id).first()
+        if video is None or not is_here(video, "video") or not is_made_here():
             return False
-        if not ladders.is_streamed(row):
-            ladders.drop_stream(row)
-            _save(row, ProcessingStatus.PROCESSING)
-        request_stream(video=row, rungs=rungs)
+        if not ladders.is_streamed(video):
+            ladders.drop_stream(video)
+            _save(video, ProcessingStatus.PROCESSING)
+        request_stream(video=video, rungs=rungs)
     return True
 
 
@@ -97,7 +100,8 @@ def transcode(*, video_id: UUID, reason_to_end: ReasonToEnd) -> None:
     """Make the stream of a video, if one is wanted; safe to repeat.
 
     What fails is raised, but for the last attempt and for what would fail again: that marks the
-    video FAILED. Raises WorkplaceTaken when another process is at it.
+    video FAILED. Raises WorkplaceTaken when another process is at it, and Unavailable when others
+    take the turns of ffmpeg too long; neither counts.
     """
     if not is_made_here():
         _let_be(video_id)
@@ -116,7 +120,8 @@ def transcode(*, video_id: UUID, reason_to_end: ReasonToEnd) -> None:
             _Ladder(wanted, source, rungs, reason_to_end).make(folder)
         except Cancelled:
             logger.info("The stream of video %s is not wanted any longer", video_id)
-        except Interrupted:
+        except (Interrupted, Unavailable):
+            # Not its own fault.
             _still_wanted(wanted).update(attempts=F("attempts") - 1)
             raise
         except Exception as failure:
@@ -152,7 +157,8 @@ class _Ladder:
             self._share = self._work_of(passage) / (self._work_of(first) + self._work_of(others))
             missing = [rung for rung in passage if not ladders.is_placed(self._wanted, rung.folder)]
             if missing:
-                self._encode(missing, folder / "made")
+                # An encoder that outlived its worker finds nowhere to write, and ends.
+                self._encode(missing, Path(mkdtemp(prefix="made-", dir=folder)))
             self._done += self._share
             complete = len(ready) == len(self._rungs)
             if complete or at_once:
@@ -181,7 +187,13 @@ class _Ladder:
         part = min(1.0, seconds / self._source.info.duration)
         # All of it is done when it can be watched.
         percent = min(99, int(100 * (self._done + self._share * part)))
-        if not _still_wanted(self._wanted).update(percent=percent):
+        try:
+            wanted = _still_wanted(self._wanted).update(percent=percent)
+        except OperationalError:
+            # Minutes of work shall not be lost because the database is started anew.
+            connection.close()
+            return
+        if not wanted:
             raise Cancelled
 
 

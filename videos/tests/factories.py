@@ -8,7 +8,7 @@ from django.conf import settings
 from factory.django import DjangoModelFactory
 
 from users.tests.factories import UserFactory
-from videos.models import Video
+from videos.models import Rendition, Video
 from viztube.media.paths import new_folder
 
 
@@ -41,3 +41,16 @@ class VideoFactory(DjangoModelFactory[Video]):
             (folder / video.video_file).write_bytes(b"0123456789")
             (folder / video.thumbnail_file).write_bytes(b"poster")
         return video
+
+
+class RenditionFactory(DjangoModelFactory[Rendition]):
+    """One quality of a stream."""
+
+    class Meta:
+        model = Rendition
+
+    video = factory.SubFactory(VideoFactory)
+    height = 240
+    width = 426
+    bitrate = 400_000
+    codecs = "avc1.640015,mp4a.40.2"

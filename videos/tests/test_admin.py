@@ -9,8 +9,8 @@ from django.utils import timezone
 from users.tests.browsers import Browser, browser_of, run_action, staff, superuser
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
-from videos.models import Video
-from videos.tests.factories import VideoFactory
+from videos.models import Transcoding, Video
+from videos.tests.factories import RenditionFactory, VideoFactory
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
 
@@ -124,12 +124,35 @@ def test_what_failed_is_sent_to_cloudinary_again(admin: Browser, failed: Video) 
     )
     page = run_action(admin, LIST, "try_again", failed, done, without_file)
 
-    assert "1 videos are on their way again." in page.content.decode()
+    assert "1 videos are being processed again." in page.content.decode()
     failed.refresh_from_db()
     assert (failed.processing_status, failed.processing_error) == ("PROCESSING", "")
     assert waiting_jobs() == ["push_video"]
     without_file.refresh_from_db()
     assert without_file.processing_status == "FAILED"
+
+
+def test_streams_are_made_again_here(admin: Browser, settings: Any) -> None:
+    settings.HLS_TOP_RUNG = 720
+    failed = VideoFactory.create(processing_status="FAILED", processing_error="Too strange")
+    elsewhere = VideoFactory.create(video_file="https://videos.example/a.mp4")
+    page = run_action(admin, LIST, "try_again", failed, elsewhere)
+
+    assert "1 videos are being processed again." in page.content.decode()
+    failed.refresh_from_db()
+    assert (failed.processing_status, failed.processing_error) == ("PROCESSING", "")
+    assert waiting_jobs() == ["transcode_video"]
+
+
+def test_what_was_made_of_a_video_is_shown(admin: Browser) -> None:
+    video = VideoFactory.create(stream_file="hls-0a1b2c3d/master.m3u8")
+    RenditionFactory.create(video=video, height=720, width=1280, bitrate=1_642_677)
+    Transcoding.objects.create(video=video, stream_folder="hls-99999999", percent=37, attempts=2)
+    page = admin.get(f"{LIST}{video.pk}/change/").content.decode()
+
+    assert "1280x720, 1642 kbit/s" in page
+    assert "being made: 37 %, 2 attempts begun" in page
+    assert "hls-0a1b2c3d/master.m3u8" in page
 
 
 @pytest.mark.parametrize("who", ["looks", "disk alone"])

@@ -5,12 +5,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from users.models import User
-from videos.models import DailyViews, Notification, Video, ViewEvent, WatchHistory
-from videos.tests.factories import VideoFactory
+from videos.models import (
+    DailyViews,
+    Notification,
+    Transcoding,
+    Video,
+    ViewEvent,
+    WatchHistory,
+)
+from videos.tests.factories import RenditionFactory, VideoFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +54,10 @@ def refused(name: str, write: Any) -> None:
         ("videos_video_published_has_file", {"video_file": ""}),
         ("videos_video_video_bytes", {"video_bytes": -1}),
         ("videos_video_error_when_failed", {"processing_error": "Gone."}),
+        ("videos_video_stream_file", {"stream_file": "hls-0a1b2c3d/index.m3u8"}),
+        ("videos_video_stream_file", {"stream_file": "hls-0A1B2C3D/master.m3u8"}),
+        ("videos_video_stream_file", {"stream_file": "../hls-0a1b2c3d/master.m3u8"}),
+        ("videos_video_stream_file", {"stream_file": "ftp://videos.example/master.m3u8"}),
         ("videos_video_width_check", {"width": -1}),
         ("videos_video_height_check", {"height": -1}),
     ],
@@ -55,6 +67,43 @@ def test_a_bad_video(constraint: str, fields: dict[str, Any]) -> None:
     video = VideoFactory.create()
 
     refused(constraint, lambda: Video.objects.filter(pk=video.pk).update(**fields))
+
+
+@pytest.mark.parametrize(
+    "stream", ["", "hls-0a1b2c3d/master.m3u8", "https://videos.example/sp_auto/x.m3u8"]
+)
+def test_a_stream_is_here_or_elsewhere(stream: str) -> None:
+    assert VideoFactory.create(stream_file=stream).stream_file == stream
+
+
+@pytest.mark.parametrize("wrong", [{"height": 0}, {"width": 0}, {"bitrate": 0}])
+def test_a_quality_without_a_size(wrong: dict[str, int]) -> None:
+    video = VideoFactory.create()
+
+    refused("videos_rendition_positive", lambda: RenditionFactory.create(video=video, **wrong))
+
+
+def test_a_quality_is_there_once() -> None:
+    video = RenditionFactory.create().video
+
+    refused("videos_rendition_unique", lambda: RenditionFactory.create(video=video))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "fields"),
+    [
+        ("videos_transcoding_stream_folder", {"stream_folder": ""}),
+        ("videos_transcoding_stream_folder", {"stream_folder": "hls-0a1b2c3d/240p"}),
+        ("videos_transcoding_stream_folder", {"stream_folder": ".."}),
+        ("videos_transcoding_percent", {"percent": 101}),
+        ("videos_transcoding_rungs", {"rungs": [240, 241]}),
+        ("videos_transcoding_rungs", {"rungs": []}),
+    ],
+)
+def test_a_bad_transcoding(constraint: str, fields: dict[str, Any]) -> None:
+    good = {"video": VideoFactory.create(), "stream_folder": "hls-0a1b2c3d", "rungs": [240]}
+
+    refused(constraint, lambda: Transcoding.objects.create(**good | fields))
 
 
 @pytest.mark.parametrize("digest", ["", KEY, KEY.upper() * 2, f"{KEY}\n"])
@@ -122,7 +171,7 @@ def test_nothing_refers_to_a_video_that_is_not_there(user: User, model: type[mod
 def test_every_constraint_that_has_a_name_is_tried_here() -> None:
     named = {
         constraint.name
-        for model in (Video, Notification, ViewEvent, DailyViews, WatchHistory)
+        for model in apps.get_app_config("videos").get_models()
         for constraint in model._meta.constraints
     }
 
@@ -138,6 +187,12 @@ def test_every_constraint_that_has_a_name_is_tried_here() -> None:
         "videos_video_published_has_file",
         "videos_video_video_bytes",
         "videos_video_error_when_failed",
+        "videos_video_stream_file",
+        "videos_rendition_unique",
+        "videos_rendition_positive",
+        "videos_transcoding_stream_folder",
+        "videos_transcoding_percent",
+        "videos_transcoding_rungs",
         "videos_notification_digest",
         "videos_dailyviews_unique",
         "videos_dailyviews_views",

@@ -49,6 +49,7 @@ def test_a_row_holds_the_video_and_its_owner(api: Client, settings: Any) -> None
         "thumbnailUrl": f"{media}/{video.folder}/poster.jpg",
         "thumbnailPublicId": f"{video.folder}/poster.jpg",
         "streamUrl": None,
+        "renditions": [],
         "duration": 12.5,
         "width": 1280,
         "height": 720,

@@ -12,7 +12,6 @@ from procrastinate.job_context import AbortReason
 from users.models import User
 from videos.models import Video
 from videos.services import standing
-from videos.services.transcoding import request_stream
 from videos.services.videos import set_removed
 from videos.tests.factories import VideoFactory
 from videos.tests.hidden import suspended
@@ -41,15 +40,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wanted(user: User, settings: Any, source: Path) -> Video:
     """Return a video whose stream is to be made."""
     settings.HLS_TOP_RUNG = 360
-    video = uploaded(source, user=user)
-    request_stream(video=video)
-    return video
+    return uploaded(source, user=user)
 
 
 @pytest.fixture
 def video(wanted: Video) -> Video:
     """Return a video with a stream."""
-    transcode_once(wanted.pk)
+    transcode_once(wanted)
     return wanted
 
 
@@ -180,7 +177,7 @@ def test_a_stream_made_while_the_video_is_hidden_has_no_address_from_before(
             HIDINGS["unpublished"](user_client, wanted)
         return None
 
-    transcode_once(wanted.pk, reason)
+    transcode_once(wanted, reason)
 
     now = all_addresses(user_client, wanted)
     assert "240p" in " ".join(seen)
@@ -203,9 +200,9 @@ def test_what_is_being_made_has_no_address(api: Client, media_root: Path, wanted
             tried.add(path.name)
         return None
 
-    transcode_once(wanted.pk, reason)
+    transcode_once(wanted, reason)
 
-    assert {"source.mp4", "made", "240p", "360p"} <= tried
+    assert {"source.mp4", "240p", "360p"} <= tried
 
 
 def test_no_detour_reaches_a_file(api: Client, media_root: Path, video: Video) -> None:

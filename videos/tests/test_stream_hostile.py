@@ -10,7 +10,7 @@ import pytest
 from users.models import User
 from videos.models import Transcoding
 from videos.services import ladders
-from videos.services.transcoding import MAX_ATTEMPTS, request_stream
+from videos.services.transcoding import MAX_ATTEMPTS
 from videos.tests.clips import make_clip
 from videos.tests.streaming import transcode_once, uploaded
 from viztube.api.tests.fixtures import Client
@@ -66,11 +66,10 @@ def told(user: User, user_client: Client, tmp_path: Path) -> Callable[[bytes], d
         original = tmp_path / "original.mp4"
         original.write_bytes(content)
         video = uploaded(original, user=user)
-        request_stream(video=video)
         for _ in range(MAX_ATTEMPTS):
             # All but the last attempt raise what may have been chance.
             with suppress(Exception):
-                transcode_once(video.pk)
+                transcode_once(video)
         return dict(user_client.get(f"videos/{video.pk}/processing").data)
 
     return run

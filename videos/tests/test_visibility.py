@@ -57,6 +57,7 @@ def test_one_video(client_of: Callable[[str, Video], Client], kind: str, caller:
 
     for method in ("HEAD", "GET"):
         assert client.request(method, f"videos/{video.pk}").status == READERS[caller]
+    assert client.get(f"videos/{video.pk}/processing").status == READERS[caller]
     assert ViewEvent.objects.count() == (1 if READERS[caller] == 200 else 0)
 
 

@@ -65,19 +65,22 @@ class CommandFailed(Exception):
         super().__init__(f"{program}: {reason}")
 
 
-def run_guarded(argv: Sequence[str], *, kind: Kind, timeout: float, memory: int) -> bytes:
+def run_guarded(
+    argv: Sequence[str], *, kind: Kind, timeout: float, memory: int, patience: float | None = None
+) -> bytes:
     """Run a command and return what it printed, at most ``MAX_PRINTED`` bytes.
 
     ``timeout`` is in seconds of wall clock, ``memory`` in bytes of address space. Two commands of a
-    kind run at a time on a machine. Raises CommandFailed, and Unavailable when others take too
-    long; a program that is not installed raises FileNotFoundError.
+    kind run at a time on a machine. Raises CommandFailed, and Unavailable when others take longer
+    than ``patience`` (seconds, by default ten); a program that is not installed raises
+    FileNotFoundError.
     """
-    with slot(kind):
+    with slot(kind, patience):
         return _run(argv, timeout, memory)
 
 
 @contextmanager
-def slot(kind: Kind) -> Iterator[None]:
+def slot(kind: Kind, patience: float | None = None) -> Iterator[None]:
     """Hold one of this machine's turns: many commands at once would not fit into a small memory.
 
     Raises Unavailable when it takes too long, or when enough are waiting already.
@@ -85,15 +88,15 @@ def slot(kind: Kind) -> Iterator[None]:
     if not PLACES.acquire(blocking=False):
         raise _too_many()
     try:
-        with _turn(kind):
+        with _turn(kind, patience):
             yield
     finally:
         PLACES.release()
 
 
 @contextmanager
-def _turn(kind: Kind) -> Iterator[None]:
-    deadline = time.monotonic() + SLOT_SECONDS
+def _turn(kind: Kind, patience: float | None) -> Iterator[None]:
+    deadline = time.monotonic() + (SLOT_SECONDS if patience is None else patience)
     with ExitStack() as stack:
         locks = []
         for number in range(SLOTS_A_KIND):

@@ -23,10 +23,15 @@ URGENT = 10
 MAX_WAIT = 3600  # seconds
 
 
+class CutOff(Exception):
+    """The worker stops in the middle of a job: nothing is wrong with it, and another goes on."""
+
+
 class Backoff(BaseRetryStrategy):
     """Retry after 5, 10, 20, ... seconds, at most an hour apart; then the job is ``failed``.
 
-    ``attempts`` counts executions in all; ``first`` is another wait to begin with, in seconds.
+    ``attempts`` counts executions in all; ``first`` is another wait to begin with, in seconds. What
+    was CutOff is retried at once.
     Staff see failed jobs in admin and can retry them.
     """
 
@@ -36,6 +41,8 @@ class Backoff(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """Return when to try again, None to give up (job.attempts starts at 0)."""
+        if isinstance(exception, CutOff):
+            return RetryDecision(retry_in={"seconds": 0})
         if job.attempts + 1 >= self.attempts:
             return None
         wait = min(self.first * 2 ** min(job.attempts, 12), MAX_WAIT)

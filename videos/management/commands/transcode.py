@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
 
-from videos.models import Video
+from videos.models import ProcessingStatus, Video
 from videos.services.transcoding import is_made_here, make_stream_again
 from viztube.media.hls.ladder import CAPS
 
@@ -43,23 +44,29 @@ class Command(BaseCommand):
             )
         if bool(options["ids"]) == options["missing"]:
             raise CommandError("Name the ids of some videos, or --missing.")
-        found: Any = Video.objects.filter(pk__in=options["ids"])
         if options["missing"]:
-            # Those that are being processed have a job.
-            found = Video.objects.filter(stream_file="").exclude(processing_status="PROCESSING")
-        videos = {video.pk: video for video in found.order_by("pk")}
-        unknown = [str(pk) for pk in options["ids"] if pk not in videos]
-        if unknown:
-            raise CommandError(f"There is no video {', '.join(unknown)}; nothing was done.")
-        elsewhere = 0
-        for video in videos.values():
-            if make_stream_again(video=video, rungs=options["rungs"]):
-                self.stdout.write(f"{video.pk} waits for its stream.")
+            wanted = list(_without_a_stream())
+        else:
+            wanted = list(dict.fromkeys(options["ids"]))
+            known = set(Video.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+            if unknown := [str(pk) for pk in wanted if pk not in known]:
+                raise CommandError(f"There is no video {', '.join(unknown)}; nothing was done.")
+        waiting = 0
+        for pk in wanted:
+            if make_stream_again(video_id=pk, rungs=options["rungs"]):
+                waiting += 1
+                self.stdout.write(f"{pk} waits for its stream.")
             else:
-                elsewhere += 1
-                if not options["missing"]:
-                    self.stderr.write(f"{video.pk} is left out: its original is not here.")
+                self.stderr.write(f"{pk} is left out: its original is not here.")
         self.stdout.write(
-            f"{len(videos) - elsewhere} videos wait for their streams; "
+            f"{waiting} videos wait for their streams; "
             "`manage.py transcode_status` tells how far they are."
         )
+
+
+def _without_a_stream() -> "QuerySet[Video, UUID]":
+    """Return the ids of videos here that have no stream; those in the making have a job."""
+    here = Video.objects.exclude(video_file="").exclude(video_file__contains="/")
+    videos = here.filter(stream_file="").exclude(processing_status=ProcessingStatus.PROCESSING)
+    ids: QuerySet[Video, UUID] = videos.order_by("pk").values_list("pk", flat=True)
+    return ids

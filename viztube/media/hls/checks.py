@@ -17,10 +17,12 @@ LENGTH_TOLERANCE = 0.1
 CUT_TOLERANCE = 0.001
 PROBE_SECONDS = 20.0
 PROBE_MEMORY = 512 << 20  # bytes of addresses
+# Longer than a request would: minutes of encoding are not to be lost for want of a turn.
+PATIENCE = 300.0  # seconds
 
 
 def check(source: Source, rungs: Sequence[Rung], target: Path) -> None:
-    """Raise BrokenLadder unless all is complete, as long as the source, cut alike and readable.
+    """Raise BrokenLadder unless all is whole, as long as the source, cut alike and readable.
 
     A source lasts as long as the longer of its picture and its sound, but as long as its picture
     where its container does not say how long it is.
@@ -28,6 +30,10 @@ def check(source: Source, rungs: Sequence[Rung], target: Path) -> None:
     media = [read_media(target / rung.folder) for rung in rungs]
     has_sound = (target / AUDIO_FOLDER).is_dir()
     sound = [read_media(target / AUDIO_FOLDER)] if has_sound else []
+    for folder in (*(rung.folder for rung in rungs), *([AUDIO_FOLDER] if has_sound else [])):
+        for segment in sorted((target / folder).glob("*.m4s")):
+            if not _is_whole(segment):
+                raise BrokenLadder(f"{folder}: {segment.name} is not whole")
     longest = max(one.duration for one in (*media, *sound))
     tolerance = LENGTH_TOLERANCE + 1 / float(source.frame_rate)
     if all(abs(one - source.info.duration) > tolerance for one in (longest, media[0].duration)):
@@ -43,6 +49,24 @@ def check(source: Source, rungs: Sequence[Rung], target: Path) -> None:
         raise BrokenLadder(f"{AUDIO_FOLDER}: {found}")
 
 
+def _is_whole(segment: Path) -> bool:
+    """Tell whether a file holds the boxes that it says, to the last byte (ISO/IEC 14496-12, 4.2).
+
+    What a full disk did not take is missing there, while the playlist lists it as if it were whole.
+    """
+    size, at, kinds = segment.stat().st_size, 0, set()
+    with segment.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            head = file.read(8)
+            length = int.from_bytes(head[:4])
+            if len(head) < 8 or length < 8:
+                return False
+            kinds.add(head[4:])
+            at += length
+    return at == size and kinds >= {b"moof", b"mdat"}
+
+
 def _described(folder: Path) -> str:
     """Return what ffprobe reads through a playlist of ours; raises BrokenLadder."""
     entries = "stream=codec_name,width,height,pix_fmt"
@@ -56,6 +80,7 @@ def _described(folder: Path) -> str:
             kind=Kind.VIDEO,
             timeout=PROBE_SECONDS,
             memory=PROBE_MEMORY,
+            patience=PATIENCE,
         )
     except CommandFailed as error:
         raise BrokenLadder(f"{folder.name}: {error}") from error

@@ -17,6 +17,7 @@ from viztube.media.commands import FEW_ARENAS, PASSED_ON, CommandFailed, limit
 from viztube.media.hls.checks import check
 from viztube.media.hls.command import AUDIO_FOLDER, encode_command
 from viztube.media.hls.ladder import AUDIO_KBPS, Rung
+from viztube.media.hls.playlist import BrokenLadder
 from viztube.media.hls.source import Source
 from viztube.media.uploads import require_room
 
@@ -58,10 +59,17 @@ def encode(
         (target / folder).mkdir(parents=True, exist_ok=True)
     deadline = max(LEAST_SECONDS, TIMES_DURATION * source.info.duration)
     argv = [*_WITH_US, *encode_command(source, rungs, target, sound=sound, threads=threads)]
-    _run(argv, deadline, advance)
-    if sound and not source.has_sound:
-        (target / AUDIO_FOLDER).rmdir()
-    check(source, rungs, target)
+    try:
+        _run(argv, deadline, advance)
+        if sound and not source.has_sound:
+            (target / AUDIO_FOLDER).rmdir()
+        check(source, rungs, target)
+    except TookTooLong:
+        raise
+    except (CommandFailed, BrokenLadder):
+        # On a full disk ffmpeg goes on, says nothing and calls it a success.
+        require_room(0)
+        raise
 
 
 class TookTooLong(CommandFailed):

@@ -320,6 +320,6 @@ def test_a_file_of_a_kind_we_never_store_is_bytes_to_a_browser(media_root: Path,
 
 def test_no_type_that_is_served_can_carry_a_script() -> None:
     playlist = "application/vnd.apple.mpegurl"
-    kinds = set(CONTENT_TYPES.values()) - {playlist}
-    assert {kind.partition("/")[0] for kind in kinds} == {"image", "video"}
+    kinds = {kind.partition("/")[0] for kind in CONTENT_TYPES.values() if kind != playlist}
+    assert kinds == {"image", "video"}
     assert not any("xml" in kind for kind in CONTENT_TYPES.values())

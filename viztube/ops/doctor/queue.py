@@ -16,7 +16,7 @@ from procrastinate.contrib.django.models import (
 
 from videos.services.transcoding import is_made_here
 from viztube.media.queues import DISK_QUEUE, TRANSCODE_QUEUE, TRANSCODE_QUEUES
-from viztube.ops.doctor.findings import Finding, failed, ok, warning
+from viztube.ops.doctor.findings import Finding, failed, not_checked, ok, warning
 from viztube.ops.tasks import STALLED_AFTER
 
 WARN_AGE = timedelta(minutes=5)
@@ -106,7 +106,7 @@ def has_worker_of_this_machine() -> Finding:
 def makes_streams() -> Finding:
     """Look whether the streams of this machine's videos are made, where they are to be made."""
     if not is_made_here():
-        return ok("This machine makes no streams (HLS_TOP_RUNG is 0, or Cloudinary makes them).")
+        return not_checked("No streams are made here: HLS_TOP_RUNG is 0, or Cloudinary makes them.")
     overdue = _waiting().filter(queue_name=TRANSCODE_QUEUE, age__gte=WARN_AGE).count()
     running = ProcrastinateJob.objects.filter(
         queue_name=TRANSCODE_QUEUE, status="doing", worker__last_heartbeat__gte=Now() - ALIVE

@@ -23,6 +23,21 @@ from viztube.ops.tests.waiting import eventually
 PASSWORD = "violet-harbour-9"
 START_SECONDS = 60
 
+# `manage.py worker`, with something of it changed before it starts.
+CHANGED_WORKER = """
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "viztube.settings")
+import django
+
+django.setup()
+{change}
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(["manage.py", "worker", *sys.argv[1:]])
+"""
+
 
 @dataclass
 class Machine:
@@ -41,10 +56,16 @@ class Machine:
         command += ["--bind", self.api.split("/")[2], "viztube.wsgi:application"]
         self.web = self._start(command, "web")
 
-    def start_worker(self) -> Child:
-        """Start a worker; return it once it takes jobs."""
+    def start_worker(self, *options: str, change: str = "") -> Child:
+        """Start a worker, all of it or what options name; return it once it takes jobs.
+
+        ``change`` is code that changes something of it beforehand.
+        """
         log = self.folder / f"worker-{next(self.numbers)}.log"
-        worker = self._start([sys.executable, "manage.py", "worker"], log.stem)
+        program = (
+            ["-c", CHANGED_WORKER.format(change=change)] if change else ["manage.py", "worker"]
+        )
+        worker = self._start([sys.executable, *program, *options], log.stem)
         self.workers.append(worker)
         assert eventually(lambda: "Running jobs" in log.read_text(), START_SECONDS), log.read_text()
         return worker

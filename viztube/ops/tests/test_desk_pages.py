@@ -27,8 +27,12 @@ def browser() -> Browser:
 def test_every_table_has_a_list() -> None:
     tables = {model for label in OURS for model in apps.get_app_config(label).get_models()}
 
-    # What is in a playlist is on its page.
-    assert {model.__name__ for model in tables - set(MODELS)} == {"PlaylistVideo"}
+    # What is in a playlist is on its page, and what is made of a video on that of the video.
+    assert {model.__name__ for model in tables - set(MODELS)} == {
+        "PlaylistVideo",
+        "Rendition",
+        "Transcoding",
+    }
 
 
 def cost_of(browser: Browser, address: str) -> int:

@@ -151,7 +151,7 @@ def test_without_database_and_cache_it_says_so_once(tmp_path: Path) -> None:
     assert "not-to-be-told" not in result.stdout + result.stderr
     checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
     dependent = {check.name: check.needs for check in examination.CHECKS if check.needs}
-    assert len(dependent) == 11
+    assert len(dependent) == 12
     for name, needs in dependent.items():
         assert (checks[name]["status"], checks[name]["says"]) == (
             "not checked",

@@ -1,10 +1,11 @@
 """What doctor says of jobs and workers, each made wrong for its own reason."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from videos.tasks import fold_views
+from videos.tasks import fold_views, transcode_video
 from viztube.media.tasks import delete_folder
 from viztube.ops.doctor import queue
 from viztube.ops.doctor.findings import Finding, Status
@@ -163,3 +164,29 @@ def test_a_job_that_no_worker_holds_is_no_sign_of_one() -> None:
     execute("UPDATE procrastinate_events SET at = now() - make_interval(mins => 30)")
 
     assert media_queue().status is Status.WARNING
+
+
+def transcode() -> int:
+    return int(transcode_video.defer(video_id="01890000-0000-7000-8000-000000000000"))
+
+
+def test_streams_that_nobody_makes(settings: Any) -> None:
+    waited(transcode(), 61)
+    assert queue.makes_streams().status is Status.NOT_CHECKED  # nobody is to make them
+    settings.HLS_TOP_RUNG = 720
+    finding = queue.makes_streams()
+    assert finding.status is Status.FAILED
+    assert "1 videos wait" in finding.says
+    assert "--queues transcode" in finding.advice
+
+    # One that makes streams may have many to make.
+    take(transcode(), worker_seen(seconds_ago=1))
+    finding = queue.makes_streams()
+    assert finding.status is Status.OK
+    assert "1 streams are being made; 1 have waited" in finding.says
+
+
+def test_a_video_that_waits_for_its_stream_is_not_late() -> None:
+    waited(transcode(), 61)
+
+    assert queue.is_kept_up_with().says == "No job is due."

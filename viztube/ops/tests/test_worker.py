@@ -22,7 +22,7 @@ from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
 from viztube.media.disk import DiskBackend
 from viztube.media.paths import new_folder
-from viztube.media.queues import DISK_QUEUE, PUSH_QUEUE, Backoff
+from viztube.media.queues import DISK_QUEUE, PUSH_QUEUE, TRANSCODE_QUEUE, Backoff
 from viztube.media.tasks import delete_folder
 from viztube.ops import tasks
 
@@ -84,7 +84,7 @@ def test_once_runs_what_waits_and_stops(
     assert job_of("delete_folder").status == "succeeded"
     assert (
         capsys.readouterr().out
-        == f"Running jobs of the queues default, {DISK_QUEUE} and {PUSH_QUEUE}.\n"
+        == f"Running jobs of default, {DISK_QUEUE}, {PUSH_QUEUE}, {TRANSCODE_QUEUE}.\n"
     )
 
 

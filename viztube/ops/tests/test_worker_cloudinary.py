@@ -17,12 +17,12 @@ from videos.tasks import fold_views, push_video
 from videos.tests.factories import VideoFactory
 from viztube.environment import Environment
 from viztube.media import cloud as cloud_module
-from viztube.media.queues import DISK_QUEUE, PUSH_QUEUE
+from viztube.media.queues import DISK_QUEUE, PUSH_QUEUE, TRANSCODE_QUEUE
 from viztube.media.tests.standin import Fault, StandIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RUNNING = f"Running jobs of the queues default, {DISK_QUEUE} and {PUSH_QUEUE}.\n"
+RUNNING = f"Running jobs of default, {DISK_QUEUE}, {PUSH_QUEUE}, {TRANSCODE_QUEUE}.\n"
 GOES_ON = "the worker goes on, and jobs that need Cloudinary are retried.\n"
 
 

@@ -20,6 +20,8 @@ from viztube.media.queues import DEFAULT_QUEUE, DISK_QUEUE, PUSH_QUEUE, TRANSCOD
 from viztube.ops.doctor.cloudinary import problem_with
 
 GRACE_SECONDS = 60.0
+# A stream that takes minutes would seldom be done in one more, and is gone on with later.
+TRANSCODE_GRACE_SECONDS = 5.0
 QUEUES = {
     "default": DEFAULT_QUEUE,
     "disk": DISK_QUEUE,
@@ -74,7 +76,7 @@ class Command(BaseCommand):
             _watch_code(changed)
         self._ask_cloudinary()
         chosen = [QUEUES[name] for name in QUEUES if name in options["queues"]]
-        self.stdout.write(f"Running jobs of the queues {', '.join(chosen)}.")
+        self.stdout.write(f"Running jobs of {', '.join(chosen)}.")
         if options["once"]:
             asyncio.run(_run([(chosen, options["concurrency"])], wait=False))
         else:
@@ -121,7 +123,9 @@ async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
                     concurrency=concurrency,
                     wait=wait,
                     install_signal_handlers=False,
-                    shutdown_graceful_timeout=GRACE_SECONDS,
+                    shutdown_graceful_timeout=TRANSCODE_GRACE_SECONDS
+                    if queues == [TRANSCODE_QUEUE]
+                    else GRACE_SECONDS,
                     worker_middleware=[_name_in_logs],
                 )
             )
@@ -130,7 +134,9 @@ async def _run(pools: list[tuple[list[str], int]], *, wait: bool) -> None:
 
         def stop() -> None:
             for worker in workers:
-                worker.cancel()
+                # Twice would end its patience, and leave its jobs without a word to end.
+                if not worker.cancelling():
+                    worker.cancel()
 
         with on_stop(stop):
             # One that ends has been stopped or has failed: then all do.
