@@ -113,7 +113,7 @@ class Studio:
     def folder(self, video: UUID) -> Path:
         """Return where a video's files are."""
         ((name,),) = self.cluster.ask("SELECT stored_folder FROM videos_video WHERE id = %s", video)
-        return self.media / name
+        return self.media / str(name)
 
     def workplace(self, video: UUID) -> Path:
         """Return where a video's stream is put together."""

@@ -11,7 +11,7 @@ from viztube.media import uploads
 from viztube.media.hls import encoder
 from viztube.media.hls.checks import check
 from viztube.media.hls.encoder import encode
-from viztube.media.hls.ladder import rungs_for, up_to
+from viztube.media.hls.ladder import Rung, rungs_for, up_to
 from viztube.media.hls.playlist import BrokenLadder
 from viztube.media.hls.source import Source, read_source
 from viztube.media.hls.tests.sources import make
@@ -53,7 +53,7 @@ def ladder(tmp_path: Path) -> Source:
     return source
 
 
-def rungs_of(source: Source) -> list[encoder.Rung]:
+def rungs_of(source: Source) -> list[Rung]:
     return rungs_for(source.info.width, source.info.height, up_to(240))
 
 
