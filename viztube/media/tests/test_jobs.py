@@ -14,7 +14,7 @@ from procrastinate.jobs import Job
 from viztube.media import tasks
 from viztube.media.backends import disk
 from viztube.media.placement import discard_on_commit, place_on_commit
-from viztube.media.queues import DISK_QUEUE, Backoff
+from viztube.media.queues import DISK_QUEUE, Backoff, CutOff
 
 KEY = "0123456789abcdef" * 2
 SOURCE, TARGET = f"incoming/{KEY}", f"p/{KEY}"
@@ -178,7 +178,7 @@ def test_sweeping_is_scheduled_every_hour_and_never_twice_at_once() -> None:
     assert tasks.prune_incoming.queue == DISK_QUEUE
 
 
-def decision(attempts: int, so_far: int) -> Any:
+def decision(attempts: int, so_far: int, failure: type[Exception] = OSError) -> Any:
     job = Job(
         id=1,
         queue="q",
@@ -187,7 +187,7 @@ def decision(attempts: int, so_far: int) -> Any:
         task_name="t",
         attempts=so_far,
     )
-    return Backoff(attempts).get_retry_decision(exception=OSError(), job=job)
+    return Backoff(attempts).get_retry_decision(exception=failure(), job=job)
 
 
 def test_retries_double_their_wait_up_to_an_hour() -> None:
@@ -204,6 +204,12 @@ def test_the_last_attempt_is_the_last() -> None:
     assert decision(3, 1) is not None
     assert decision(3, 2) is None
     assert decision(1, 0) is None
+
+
+def test_what_a_stopping_worker_cut_off_goes_on_at_once_however_often() -> None:
+    for so_far in (0, 2, 50):
+        wait = decision(3, so_far, CutOff).retry_at.timestamp() - time.time()
+        assert wait == pytest.approx(0, abs=1)
 
 
 def test_files_are_retried_for_more_than_a_day() -> None:

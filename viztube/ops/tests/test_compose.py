@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from viztube.ops.management.commands.worker import GRACE_SECONDS
+from viztube.ops.management.commands.worker import GRACE_SECONDS, TRANSCODE_GRACE_SECONDS
 from viztube.ops.tests.site import PROJECT
 
 TEXT = (PROJECT / "docker-compose.yml").read_text()
@@ -178,6 +178,8 @@ def test_every_secret_is_a_setting_and_a_file_that_is_made() -> None:
 def test_who_is_stopped_may_finish() -> None:
     assert seconds(SERVICES["viztube-api"]["stop_grace_period"]) > 30
     assert seconds(SERVICES["viztube-worker"]["stop_grace_period"]) > GRACE_SECONDS
+    transcoder = seconds(SERVICES["viztube-transcoder"]["stop_grace_period"])
+    assert transcoder > 2 * TRANSCODE_GRACE_SECONDS
 
 
 @pytest.mark.parametrize("name", sorted(LASTING))
