@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from viztube.ops.tests.processes import linux_only
-from viztube.ops.tests.transcoders import PATIENCE, Studio, film, running_studio
+from viztube.ops.tests.transcoders import PATIENCE, SLOWLY, Studio, film, running_studio
 from viztube.ops.tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, linux_only]
@@ -137,6 +137,18 @@ def test_a_worker_killed_at_any_moment_loses_nothing(
         studio.wait_for(video, "COMPLETED")
         studio.assert_complete(video)
         print(f"{number}: killed {moment:.2f} s after its start, {killed_at}, {studio.job(video)}")
+    studio.kill(worker, video)
+
+
+def test_an_encoder_dies_with_its_worker(studio: Studio, content: bytes) -> None:
+    worker = studio.start(change=SLOWLY)
+    video = studio.upload(content)
+    studio.wait_for_encoder(video)
+    studio.kill(worker, video)
+    studio.take_up(video)
+    worker = studio.start()
+    studio.wait_for(video, "COMPLETED")
+    studio.assert_complete(video)
     studio.kill(worker, video)
 
 
