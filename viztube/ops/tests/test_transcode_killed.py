@@ -103,6 +103,7 @@ def length(studio: Studio, content: bytes) -> float:
     worker = studio.start()
     for _ in range(2):
         video = studio.upload(content)
+        assert eventually(lambda: studio.job(video)[0] != "todo")  # noqa: B023
         began = time.monotonic()
         studio.wait_for(video, "COMPLETED")
     seconds = time.monotonic() - began
@@ -120,8 +121,8 @@ def test_a_worker_killed_at_any_moment_loses_nothing(
     print(f"The seed is {seed}.")
     worker = studio.start()
     for number in range(MOMENTS):
-        # From the first to a little after the last, one in each twentieth.
-        moment = 1.1 * length * (number + chance.random()) / MOMENTS
+        # One in each twentieth, from the first to the last.
+        moment = length * (number + chance.random()) / MOMENTS
         video = studio.upload(content)
         assert eventually(lambda: studio.job(video)[0] != "todo")  # noqa: B023
         time.sleep(moment)
