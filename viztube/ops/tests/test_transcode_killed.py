@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from viztube.ops.tests.processes import linux_only
-from viztube.ops.tests.transcoders import PATIENCE, Studio, film, running_studio
+from viztube.ops.tests.transcoders import PATIENCE, SLOWLY, Studio, film, running_studio
 from viztube.ops.tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, linux_only]
@@ -103,6 +103,7 @@ def length(studio: Studio, content: bytes) -> float:
     worker = studio.start()
     for _ in range(2):
         video = studio.upload(content)
+        assert eventually(lambda: studio.job(video)[0] != "todo")  # noqa: B023
         began = time.monotonic()
         studio.wait_for(video, "COMPLETED")
     seconds = time.monotonic() - began
@@ -120,8 +121,8 @@ def test_a_worker_killed_at_any_moment_loses_nothing(
     print(f"The seed is {seed}.")
     worker = studio.start()
     for number in range(MOMENTS):
-        # From the first to a little after the last, one in each twentieth.
-        moment = 1.1 * length * (number + chance.random()) / MOMENTS
+        # One in each twentieth, from the first to the last.
+        moment = length * (number + chance.random()) / MOMENTS
         video = studio.upload(content)
         assert eventually(lambda: studio.job(video)[0] != "todo")  # noqa: B023
         time.sleep(moment)
@@ -137,6 +138,18 @@ def test_a_worker_killed_at_any_moment_loses_nothing(
         studio.wait_for(video, "COMPLETED")
         studio.assert_complete(video)
         print(f"{number}: killed {moment:.2f} s after its start, {killed_at}, {studio.job(video)}")
+    studio.kill(worker, video)
+
+
+def test_an_encoder_dies_with_its_worker(studio: Studio, content: bytes) -> None:
+    worker = studio.start(change=SLOWLY)
+    video = studio.upload(content)
+    studio.wait_for_encoder(video)
+    studio.kill(worker, video)
+    studio.take_up(video)
+    worker = studio.start()
+    studio.wait_for(video, "COMPLETED")
+    studio.assert_complete(video)
     studio.kill(worker, video)
 
 
