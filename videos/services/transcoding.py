@@ -231,7 +231,8 @@ def _give_up(wanted: Transcoding, reason: str) -> None:
         video: Video | None = Video.objects.locked().filter(pk=wanted.pk).first()
         if video is None or not _still_wanted(wanted).exists():
             return
-        if ladders.is_streamed(video):
+        # One that was asked for anew before it was complete has lower qualities only.
+        if video.processing_status == ProcessingStatus.COMPLETED and ladders.is_streamed(video):
             ladders.stop_making(video)
             return
         ladders.drop_stream(video)

@@ -192,6 +192,24 @@ def test_a_forgotten_video_is_taken_up(source: Path, run_jobs: RunJobs) -> None:
     assert heights_of(video) == [240, 360]
 
 
+def test_a_forgotten_video_that_fails_is_not_taken_up_for_ever(
+    video: Video, monkeypatch: pytest.MonkeyPatch, run_jobs: RunJobs
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise CommandFailed("ffmpeg", "Killed")
+
+    # As it is when the lowest quality is there, and the job is not.
+    Video.objects.filter(pk=video.pk).update(processing_status="PROCESSING")
+    make_older(video)
+    monkeypatch.setattr(transcoding, "encode", fail)
+    monkeypatch.setattr(transcoding, "MAX_ATTEMPTS", 1)
+    assert resume_processing() == 1
+    run_jobs()
+
+    assert state_of(video)[0] == "FAILED"
+    assert resume_processing() == 0
+
+
 def test_a_forgotten_video_is_complete_where_nothing_is_made(source: Path, settings: Any) -> None:
     video = uploaded(source)
     make_older(video)
