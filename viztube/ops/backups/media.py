@@ -118,6 +118,11 @@ class MediaCopy:
         """Link or copy every file that was not taken yet; raises OSError."""
         # Listed first: what goes while the others are taken is to be counted.
         for path, identity in list(files_below(self._source)):
+            taken = self._files.get(path)
+            if taken and taken.identity != identity:
+                # The master playlist of a stream is replaced when there are more qualities.
+                (self._target / path).unlink()
+                del self._files[path]
             if path not in self._files:
                 self._advance("Files", 0)
                 try:
