@@ -19,6 +19,7 @@ from videos.models import ProcessingStatus, Video
 from videos.services.assets import SLOTS, is_here, lock_of, remove_asset
 from videos.services.ladders import drop_stream
 from videos.services.placement import settle
+from videos.services.transcoding import resume_transcoding
 from videos.services.turns import turn_at
 from viztube.media.backends import (
     FolderMissing,
@@ -71,7 +72,8 @@ def push_video(*, video_id: UUID, since: float) -> None:
     """
     if settings.CLOUDINARY_ACCOUNT is None:
         # It is no longer to go there.
-        _kept_here(video_id).update(processing_status=ProcessingStatus.COMPLETED)
+        if _kept_here(video_id).exists():
+            resume_transcoding(video_id=video_id)
         return
     try:
         settle(video_id=video_id)

@@ -8,6 +8,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from uuid import UUID
@@ -58,11 +59,15 @@ def request_stream(*, video: Video, rungs: Sequence[int] | None = None) -> None:
 
     ``rungs`` are names of qualities; without them it is all up to the setting.
     """
+    ladders.stop_making(video)
+    Transcoding.objects.create(video=video, stream_folder=new_stream_folder(), rungs=rungs)
+    _enqueue(video)
+
+
+def _enqueue(video: Video) -> None:
     # Late: jobs call this module.
     from videos.tasks import transcode_video
 
-    ladders.stop_making(video)
-    Transcoding.objects.create(video=video, stream_folder=new_stream_folder(), rungs=rungs)
     lock = f"transcode-{video.pk}"
     # One that waits does what is wanted when its turn comes.
     if not ProcrastinateJob.objects.filter(status="todo", lock=lock).exists():
@@ -92,7 +97,12 @@ def resume_transcoding(*, video_id: UUID) -> None:
         return
     with transaction.atomic():
         video: Video | None = Video.objects.locked().filter(pk=video_id).first()
-        if video is not None and video.processing_status == ProcessingStatus.PROCESSING:
+        if video is None or video.processing_status != ProcessingStatus.PROCESSING:
+            return
+        if Transcoding.objects.filter(pk=video_id).exists():
+            # What is made of it already is kept.
+            _enqueue(video)
+        else:
             request_stream(video=video)
 
 
@@ -122,7 +132,8 @@ def transcode(*, video_id: UUID, reason_to_end: ReasonToEnd) -> None:
             logger.info("The stream of video %s is not wanted any longer", video_id)
         except (Interrupted, Unavailable):
             # Not its own fault.
-            _still_wanted(wanted).update(attempts=F("attempts") - 1)
+            with suppress(OperationalError):
+                _still_wanted(wanted).update(attempts=F("attempts") - 1)
             raise
         except Exception as failure:
             fails_again = isinstance(failure, (NotAVideo, TookTooLong, Stopped))

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from procrastinate.job_context import AbortReason
 
 from users.models import User
 from videos.models import Rendition, Transcoding, Video
 from videos.services import transcoding
 from videos.services.ladders import remove_old_stream
+from videos.services.pushes import push_on_commit, push_video
 from videos.services.resumption import resume_processing
-from videos.services.transcoding import make_stream_again
+from videos.services.transcoding import Interrupted, make_stream_again
 from videos.tests.factories import VideoFactory
 from videos.tests.jobs import waiting_jobs
 from videos.tests.pushing import forget_jobs
@@ -192,6 +194,32 @@ def test_a_forgotten_video_is_taken_up(source: Path, run_jobs: RunJobs) -> None:
     assert heights_of(video) == [240, 360]
 
 
+def test_what_was_made_of_a_forgotten_video_is_kept(source: Path, run_jobs: RunJobs) -> None:
+    video = uploaded(source)
+    with pytest.raises(Interrupted):
+        transcode_once(video, lambda: AbortReason.SHUTDOWN if heights_of(video) else None)
+    made = streams_of(video)
+    make_older(video)
+    resume_processing()
+    run_jobs()
+
+    assert streams_of(video) == made
+    assert heights_of(video) == [240, 360]
+
+
+def test_one_that_was_to_go_to_cloudinary_gets_its_stream_here(
+    source: Path, run_jobs: RunJobs
+) -> None:
+    video = uploaded(source)
+    make_older(video)
+    Transcoding.objects.all().delete()
+    push_video(video_id=video.pk, since=0)
+    run_jobs()
+
+    assert state_of(video) == ("COMPLETED", "")
+    assert heights_of(video) == [240, 360]
+
+
 def test_a_forgotten_video_that_fails_is_not_taken_up_for_ever(
     video: Video, monkeypatch: pytest.MonkeyPatch, run_jobs: RunJobs
 ) -> None:
@@ -225,8 +253,6 @@ def test_on_cloudinary_it_gets_the_stream_from_there(
     finish_jobs: Callable[[], None],
     stored_files: Callable[[], set[str]],
 ) -> None:
-    from videos.services.pushes import push_on_commit
-
     standin: StandIn = request.getfixturevalue("standin")
     Video.objects.update(processing_status="PROCESSING")
     push_on_commit(video=video)

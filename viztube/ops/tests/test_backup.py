@@ -162,6 +162,25 @@ def test_a_video_that_is_hidden_meanwhile_is_there_under_its_new_name_only(
     assert made.vanished == 0
 
 
+def test_a_master_playlist_that_is_replaced_meanwhile_is_taken_again(
+    filled: OwnDatabase, media_root: Path, to: Path
+) -> None:
+    master = put(media_root, f"p/{KEY}/hls-0a1b2c3d/master.m3u8", b"240p")
+    taken: list[str] = []
+
+    def replace(what: str, number: int) -> None:
+        taken.append(what)
+        if len(taken) == 6:  # all three files have been taken
+            put(master.parent, "master.m3u8.new", b"240p and 360p").rename(master)
+
+    made = make_backup(to=to, keep=None, advance=replace)
+
+    copy = Path(made.folder) / "media" / master.relative_to(media_root)
+    assert copy.read_bytes() == b"240p and 360p"
+    assert (made.files, made.vanished) == (3, 0)
+    restore({"folder": made.folder}, verify=True)
+
+
 def test_what_is_deleted_after_the_snapshot_is_in_the_backup(
     filled: OwnDatabase, media_root: Path, to: Path
 ) -> None:
