@@ -45,7 +45,7 @@ each_fault = pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.n
 @pytest.fixture(autouse=True)
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing longer than tests may take."""
-    short = Timeout(connect=1, read=0.2)
+    short = Timeout(connect=1, read=0.5)
     monkeypatch.setattr(storages, "TIMEOUT", short)
     monkeypatch.setattr(storages, "UPLOAD_TIMEOUT", short)
     monkeypatch.setattr(cloud, "TIMEOUT", short)
@@ -53,7 +53,7 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(StandIn, "slow_seconds", 0.4)
+    monkeypatch.setattr(StandIn, "slow_seconds", 1.0)
 
 
 def push(video: Video, *, wanted: float = 0) -> None:
