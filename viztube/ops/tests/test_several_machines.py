@@ -88,13 +88,19 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
 
 
 def upload(api: str, bearer: dict[str, str]) -> httpx.Response:
-    return httpx.post(
-        f"{api}/videos",
-        data={"title": "x"},
-        files={"videoFile": CLIP.read_bytes()},
-        headers=bearer,
-        timeout=60,
-    )
+    for _ in range(5):
+        answer = httpx.post(
+            f"{api}/videos",
+            data={"title": "x"},
+            files={"videoFile": CLIP.read_bytes()},
+            headers=bearer,
+            timeout=60,
+        )
+        if answer.status_code != 503:
+            break
+        # Too many at once for a busy machine: later, as it is told.
+        time.sleep(int(answer.headers["Retry-After"]))
+    return answer
 
 
 def uploaded(answer: httpx.Response) -> dict[str, Any]:
