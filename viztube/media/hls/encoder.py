@@ -47,7 +47,6 @@ def encode(
     *,
     sound: bool,
     advance: Advance,
-    threads: int = THREADS,
 ) -> None:
     """Write rungs, and the sound if there is any, into folders of ``target``; check them.
 
@@ -58,7 +57,7 @@ def encode(
     for folder in (*(rung.folder for rung in rungs), *([AUDIO_FOLDER] if sound else [])):
         (target / folder).mkdir(parents=True, exist_ok=True)
     deadline = max(LEAST_SECONDS, TIMES_DURATION * source.info.duration)
-    argv = [*_WITH_US, *encode_command(source, rungs, target, sound=sound, threads=threads)]
+    argv = [*_WITH_US, *encode_command(source, rungs, target, sound=sound, threads=THREADS)]
     try:
         _run(argv, deadline, advance)
         if sound and not source.has_sound:
