@@ -15,6 +15,7 @@ from videos.filters import VideoFilter
 from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
+from videos.records import COLUMNS, VideoRecord
 from videos.serializers import (
     ProcessingSerializer,
     UpdateSerializer,
@@ -28,11 +29,19 @@ from videos.services import uploads, videos, views
 from videos.services.notifications import take_notification
 from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
+from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
+from viztube.api.representation import represent
 from viztube.api.responses import ok
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
+
+WATCHED = Listing(
+    VideoRecord,
+    COLUMNS,
+    lambda viewer: Video.objects.visible_to(viewer).watched_by(viewer).with_details(viewer),
+)
 
 
 class VideoViewSet(ApiViewSet):
@@ -57,8 +66,6 @@ class VideoViewSet(ApiViewSet):
         videos = videos.visible_to(user)
         if self.action == "processing":
             return videos.select_related("transcoding")
-        if self.action == "retrieve":
-            return videos.with_details(user).with_channel_details(user)
         return videos
 
     def list(self, request: Request) -> Response:
@@ -82,11 +89,11 @@ class VideoViewSet(ApiViewSet):
     @extend_schema(responses={200: VideoPageSerializer})
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a video and count the view; HEAD counts none."""
-        video = self.get_object()
-        if request.method == "GET":
-            views.record_view(video=video, user=request.user)
-            video.pending_views += 1
-        return ok(VideoPageSerializer(video).data, "Video found.")
+        read = views.watch if request.method == "GET" else views.look
+        video = read(video=id_or_404(pk), viewer=request.user)
+        if video is None:
+            raise not_found()
+        return ok(represent(VideoPageSerializer, video), "Video found.")
 
     @extend_schema(request=UpdateSerializer, responses={200: VideoSerializer})
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -152,15 +159,9 @@ class WatchHistoryViewSet(ApiViewSet):
     filter_backends = ()
     pagination_class = LongPagination
 
-    def get_queryset(self) -> VideoQuerySet:
-        """Return what the caller watched and may still see."""
-        user = caller(self.request)
-        videos: VideoQuerySet = Video.objects.visible_to(user)
-        return videos.watched_by(user).with_details(user)
-
     def list(self, request: Request) -> Response:
         """List what one has watched, the latest first."""
-        return self.answer_list(self.get_queryset())
+        return self.answer_list(WATCHED(viewer=caller(request)))
 
     @extend_schema(operation_id="user_watch_history_clear", responses={200: OpenApiTypes.OBJECT})
     def clear(self, request: Request) -> Response:

@@ -141,6 +141,8 @@ _database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_thr
 # libpq prefers these options to PGOPTIONS, so what a release gives its migrations has a name.
 if _lock_seconds := env.integer("DATABASE_LOCK_TIMEOUT", 0, minimum=0, maximum=3600):
     _database["OPTIONS"]["options"] += f" -c lock_timeout={_lock_seconds}s"
+# What statements.py runs is planned anew only the first few times on a connection.
+_database["OPTIONS"]["prepare_threshold"] = 5
 # One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
 _pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
 if _pool_size:

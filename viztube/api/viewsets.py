@@ -13,7 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from viztube.api.errors import LengthRequired, TooLarge, not_found
+from viztube.api.listings import Listed
 from viztube.api.pagination import PagePagination
+from viztube.api.representation import represent_all
 from viztube.api.requests import Utf8Request, content_length
 
 # What multipart adds around its files: boundaries, headers and the text fields.
@@ -56,20 +58,23 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         cast("Utf8Request", request._request).file_fields = fields
         super().initial(request, *args, **kwargs)
 
-    def answer_list(self, rows: QuerySet[Any], *, of: QuerySet[Any] | None = None) -> Response:
+    def answer_list(
+        self, rows: QuerySet[Any] | Listed, *, of: QuerySet[Any] | None = None
+    ) -> Response:
         """Answer with the page of a list that the query parameters ask for.
 
-        ``of`` is what the list belongs to, as far as the caller may see it: where there is no such
-        row, there is no list either (404). The statements of the list ask for it along; only an
-        empty list costs one more, to tell it from none.
+        ``of`` is what a queryset belongs to, as far as the caller may see it: where there is no
+        such row, there is no list either (404). The statements of a list ask for that along; only
+        an empty one costs one more, to tell it from none.
         """
-        if of is not None:
+        if isinstance(rows, QuerySet) and of is not None:
             rows = rows.filter(Exists(of))
-        page = self.paginate_queryset(rows) or []
-        total = cast("PagePagination", self.paginator).total
-        if of is not None and not total and not of.exists():
-            raise not_found()
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        page = self.paginate_queryset(rows) or []  # type: ignore[arg-type] # ours takes both
+        if not cast("PagePagination", self.paginator).total:
+            there = rows.is_there() if isinstance(rows, Listed) else of is None or of.exists()
+            if not there:
+                raise not_found()
+        return self.get_paginated_response(represent_all(self.get_serializer_class(), page))
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Answer with the Allow header alone (RFC 9110, section 9.3.7)."""
