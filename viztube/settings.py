@@ -154,7 +154,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "viztube.api.caching.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "viztube",
         "OPTIONS": {
