@@ -141,15 +141,9 @@ _database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_thr
 # libpq prefers these options to PGOPTIONS, so what a release gives its migrations has a name.
 if _lock_seconds := env.integer("DATABASE_LOCK_TIMEOUT", 0, minimum=0, maximum=3600):
     _database["OPTIONS"]["options"] += f" -c lock_timeout={_lock_seconds}s"
-# One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
-_pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
-if _pool_size:
-    _database["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": _pool_size,
-        "timeout": 5,
-    }
-DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {**_database, "ENGINE": "viztube.api.database", "CONN_MAX_AGE": 0}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
@@ -161,6 +155,8 @@ CACHES = {
             "serializer": "viztube.api.caching.JSONSerializer",
             "socket_connect_timeout": 0.25,
             "socket_timeout": 0.25,
+            # With this one redis-py closes a connection on which something unread has arrived.
+            "protocol": 2,
         },
     }
 }
