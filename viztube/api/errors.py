@@ -180,6 +180,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     )
     for name, value in failure.headers.items():
         response[name] = value
+    if isinstance(failure, Unavailable):
+        # Else Django writes an error as well, and Sentry gets one, for each request of an outage.
+        response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
