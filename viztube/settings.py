@@ -143,26 +143,22 @@ if _lock_seconds := env.integer("DATABASE_LOCK_TIMEOUT", 0, minimum=0, maximum=3
     _database["OPTIONS"]["options"] += f" -c lock_timeout={_lock_seconds}s"
 # What statements.py runs is planned anew only the first few times on a connection.
 _database["OPTIONS"]["prepare_threshold"] = 5
-# One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
-_pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
-if _pool_size:
-    _database["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": _pool_size,
-        "timeout": 5,
-    }
-DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {**_database, "ENGINE": "viztube.api.database", "CONN_MAX_AGE": 0}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "viztube.api.caching.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "viztube",
         "OPTIONS": {
             "serializer": "viztube.api.caching.JSONSerializer",
             "socket_connect_timeout": 0.25,
             "socket_timeout": 0.25,
+            # With this one redis-py closes a connection on which something unread has arrived.
+            "protocol": 2,
         },
     }
 }
