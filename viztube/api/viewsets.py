@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
 from viztube.api.pagination import PagePagination
 from viztube.api.requests import Utf8Request, content_length
@@ -27,11 +28,13 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     bytes each may have; whoever receives the files holds the request to that. A multipart body of
     such an action may have the sum of them and ``FORM_BYTES``; every other body may have
     ``settings.MAX_BODY_BYTES``. ``public_actions`` names those that anyone may call; the others are
-    for whom the viewset's permissions let in.
+    for whom the viewset's permissions let in. ``counted_actions`` are those of which every call
+    must arrive here, so that no cache may keep what they answer.
     """
 
     file_fields: ClassVar[dict[str, dict[str, int]]] = {}
     public_actions: ClassVar[frozenset[str]] = frozenset()
+    counted_actions: ClassVar[frozenset[str]] = frozenset()
 
     def get_permissions(self) -> Sequence[Any]:
         """Return what the caller must meet."""
@@ -55,6 +58,15 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         cast("Utf8Request", request._request).file_fields = fields
         super().initial(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Say who may keep the answer, unless the view has said it."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        is_read = self.action in self.public_actions - self.counted_actions
+        say_who_may_keep(answer, request, is_public=is_read)
+        return answer
 
     def answer_list(self, rows: QuerySet[Any], *, of: QuerySet[Any] | None = None) -> Response:
         """Answer with the page of a list that the query parameters ask for.
