@@ -181,7 +181,7 @@ class _Renewal:
             return orjson.loads(flight.text)
         finally:
             with _flights_lock:
-                del _flights[key]
+                _flights.pop(key, None)
             flight.done.set()
 
     def _text(self, before: dict[str, Any] | None) -> bytes:

@@ -64,9 +64,12 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     ) -> Response:
         """Say who may keep the answer, unless the view has said it."""
         answer = super().finalize_response(request, response, *args, **kwargs)
-        is_read = self.action in self.public_actions - self.counted_actions
-        say_who_may_keep(answer, request, is_public=is_read)
+        say_who_may_keep(answer, request, is_public=self.may_be_kept())
         return answer
+
+    def may_be_kept(self) -> bool:
+        """Tell whether the call, if it reads, gives the same to everyone who is signed out."""
+        return self.action in self.public_actions - self.counted_actions
 
     def answer_list(self, rows: QuerySet[Any], *, of: QuerySet[Any] | None = None) -> Response:
         """Answer with the page of a list that the query parameters ask for.
