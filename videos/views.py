@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 
 from users.callers import caller
 from users.models import User
-from videos.filters import VideoFilter
+from videos.filters import VideoFilter, first_page
 from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
@@ -27,6 +28,7 @@ from videos.serializers import (
 )
 from videos.services import uploads, videos, views
 from videos.services.notifications import take_notification
+from viztube.api import shared
 from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
 from viztube.api.listings import Listing
@@ -49,6 +51,8 @@ class VideoViewSet(ApiViewSet):
 
     permission_classes = (IsOwner,)
     public_actions = frozenset({"list", "retrieve", "processing"})
+    # Retrieving one counts a view.
+    counted_actions = frozenset({"retrieve"})
     serializer_class = VideoWithUserSerializer
     filterset_class = VideoFilter
     pagination_class = VideoPagination
@@ -61,8 +65,6 @@ class VideoViewSet(ApiViewSet):
         """Return what this call may touch."""
         user = self.request.user
         videos: VideoQuerySet = Video.objects.all()
-        if self.action == "list":
-            return videos.published().with_details(user)
         videos = videos.visible_to(user)
         if self.action == "processing":
             return videos.select_related("transcoding")
@@ -70,8 +72,27 @@ class VideoViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """Find published videos."""
-        owner = request.query_params.get("userId", "").strip()
-        videos = self.filter_queryset(self.get_queryset())
+        viewer = request.user
+        page = first_page(request.query_params)
+        if page is None:
+            return self._page(viewer)
+
+        def as_everyone_sees_it() -> Any:
+            return self._page(AnonymousUser()).data["data"]
+
+        found = shared.read(
+            shared.VIDEO_LIST, page, as_everyone_sees_it, of=VideoWithUserSerializer
+        )
+        if isinstance(viewer, User):
+            liked = Video.objects.liked_among([video["id"] for video in found["docs"]], viewer)
+            for video in found["docs"]:
+                video["isLiked"] = video["id"] in liked
+        return ok(found, "Videos found.")
+
+    def _page(self, viewer: User | AnonymousUser) -> Response:
+        """Return the page that the parameters ask for, as somebody sees it."""
+        owner = self.request.query_params.get("userId", "").strip()
+        videos = self.filter_queryset(Video.objects.published().with_details(viewer))
         return self.answer_list(
             videos, of=User.objects.channels().filter(pk=owner) if owner else None
         )

@@ -311,7 +311,12 @@ SPECTACULAR_SETTINGS = {
         "the header wins. When an answer has the code `token_expired`, exchange the refresh token "
         "at `/user/refresh-token` and repeat the call. A refresh token works once, and for ten "
         "seconds more in case the answer was lost. Calls by cookie that change something must come "
-        "from a page of this site or of an allowed one, else they get `cross_site`."
+        "from a page of this site or of an allowed one, else they get `cross_site`.\n\n"
+        "What is read signed out has an `ETag`: sent back as `If-None-Match`, it spares the body "
+        "(304) while nothing has changed. What is read signed in is for its caller alone, and no "
+        "cache keeps it. Whoever changes something reads it changed. Views, and suspensions that "
+        "end by themselves, may show up to 10 seconds late in the list of videos, 30 seconds late "
+        "in the dashboard's totals and 60 seconds late on the page of a channel."
     ),
     "VERSION": "2",
     "OAS_VERSION": "3.1.0",

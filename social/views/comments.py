@@ -18,6 +18,7 @@ from social.serializers import (
     CommentWithUserSerializer,
 )
 from social.services import changes
+from social.services.comments import add_comment, delete_comment
 from social.views.parameters import ID, path_id
 from users.callers import caller
 from videos.models import Video
@@ -83,7 +84,7 @@ class CommentViewSet(ApiViewSet):
         video = get_object_or_404(videos, pk=video_id)
         form = CommentFormSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        comment = Comment.objects.create(user=caller(request), video=video, **form.validated_data)
+        comment = add_comment(user=caller(request), video=video, **form.validated_data)
         return ok(CommentSerializer(comment).data, "Comment added.", status=201)
 
     @extend_schema(
@@ -100,5 +101,5 @@ class CommentViewSet(ApiViewSet):
     @extend_schema(parameters=[ID], responses={200: OpenApiTypes.OBJECT})
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete what one has said, or what somebody said under one's own video."""
-        changes.delete(self.get_object())
+        delete_comment(self.get_object())
         return ok(message="Comment deleted.")

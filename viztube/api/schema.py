@@ -24,6 +24,13 @@ _ERROR_TEXTS = {
     "500": "A fault on our side.",
     "503": "A dependency is away for the moment.",
 }
+_NOT_MODIFIED = "What `If-None-Match` names is still so; for who is signed out. There is no body."
+_ETAG: dict[str, Any] = {
+    "ETag": {
+        "description": "Names this answer to who is signed out, for `If-None-Match`.",
+        "schema": {"type": "string"},
+    }
+}
 _SECONDS = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
 _ERROR_HEADERS: dict[str, Any] = {
     "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
@@ -52,6 +59,10 @@ class EnvelopeSchema(AutoSchema):
         error = {
             "content": {"application/json": {"schema": self._component("Error", ERROR_SCHEMA)}}
         }
+        view: Any = self.view
+        if self.method == "GET" and view.may_be_kept():
+            bodies["200"]["headers"] = deepcopy(_ETAG)
+            bodies["304"] = {"description": _NOT_MODIFIED, "headers": deepcopy(_ETAG)}
         for status in self._error_statuses():
             bodies[status] = {**error, "description": _ERROR_TEXTS[status]}
             if status in _ERROR_HEADERS:

@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
 from viztube.api.listings import Listed
 from viztube.api.pagination import PagePagination
@@ -29,11 +30,13 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     bytes each may have; whoever receives the files holds the request to that. A multipart body of
     such an action may have the sum of them and ``FORM_BYTES``; every other body may have
     ``settings.MAX_BODY_BYTES``. ``public_actions`` names those that anyone may call; the others are
-    for whom the viewset's permissions let in.
+    for whom the viewset's permissions let in. ``counted_actions`` are those of which every call
+    must arrive here, so that no cache may keep what they answer.
     """
 
     file_fields: ClassVar[dict[str, dict[str, int]]] = {}
     public_actions: ClassVar[frozenset[str]] = frozenset()
+    counted_actions: ClassVar[frozenset[str]] = frozenset()
 
     def get_permissions(self) -> Sequence[Any]:
         """Return what the caller must meet."""
@@ -57,6 +60,18 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         cast("Utf8Request", request._request).file_fields = fields
         super().initial(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Say who may keep the answer, unless the view has said it."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        say_who_may_keep(answer, request, is_public=self.may_be_kept())
+        return answer
+
+    def may_be_kept(self) -> bool:
+        """Tell whether the call, if it reads, gives the same to everyone who is signed out."""
+        return self.action in self.public_actions - self.counted_actions
 
     def answer_list(
         self, rows: QuerySet[Any] | Listed, *, of: QuerySet[Any] | None = None
