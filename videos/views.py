@@ -31,6 +31,7 @@ from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
 
@@ -46,6 +47,15 @@ class VideoViewSet(ApiViewSet):
     file_fields: ClassVar[dict[str, dict[str, int]]] = {
         "create": {"videoFile": VIDEO_BYTES, "thumbnail": IMAGE_BYTES},
         "partial_update": {"thumbnail": IMAGE_BYTES},
+    }
+    scopes = {
+        "list": (READ,),
+        "create": (UPLOAD,),
+        "retrieve": (READ,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+        "toggle_publish": (WRITE,),
+        "processing": (READ,),
     }
 
     def get_queryset(self) -> VideoQuerySet:
@@ -132,6 +142,9 @@ class CloudinaryNotificationViewSet(ApiViewSet):
 
     authentication_classes = ()
     public_actions = frozenset({"create"})
+    # All come from Cloudinary's few addresses, many at a time after many uploads; what is not
+    # signed is refused before anything is done.
+    scopes = {"create": ()}
 
     def create(self, request: Request) -> Response:
         """Take a notification; what it says of files that we do not know is ignored."""
@@ -151,6 +164,11 @@ class WatchHistoryViewSet(ApiViewSet):
     serializer_class = VideoWithUserSerializer
     filter_backends = ()
     pagination_class = LongPagination
+    scopes = {
+        "list": (READ,),
+        "clear": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     def get_queryset(self) -> VideoQuerySet:
         """Return what the caller watched and may still see."""

@@ -9,6 +9,7 @@ from social.querysets import channels_for
 from social.serializers import ChannelSerializer
 from viztube.api.errors import not_found
 from viztube.api.responses import ok
+from viztube.api.throttling import READ
 from viztube.api.viewsets import ApiViewSet
 
 
@@ -18,6 +19,7 @@ class ChannelViewSet(ApiViewSet):
     public_actions = frozenset({"retrieve"})
     serializer_class = ChannelSerializer
     filter_backends = ()
+    scopes = {"retrieve": (READ,)}
 
     @extend_schema(responses={200: ChannelSerializer})
     def retrieve(self, request: Request, username: str) -> Response:

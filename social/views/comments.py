@@ -24,6 +24,7 @@ from videos.models import Video
 from viztube.api.ids import id_or_404
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 VIDEO_ID = path_id("video_id")
@@ -44,6 +45,12 @@ class CommentViewSet(ApiViewSet):
     permission_classes = (IsOwner,)
     serializer_class = CommentWithUserSerializer
     filter_backends = ()
+    scopes = {
+        "list": (READ,),
+        "create": (WRITE,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     def get_permissions(self) -> Sequence[Any]:
         """Let the owners of videos delete, too."""

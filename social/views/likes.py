@@ -16,6 +16,7 @@ from videos.querysets import VideoQuerySet
 from videos.serializers import VideoWithUserSerializer
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 
@@ -24,6 +25,11 @@ class LikeViewSet(ApiViewSet):
 
     target: Any = Video
     filter_backends = ()
+    scopes = {
+        "toggle": (WRITE,),
+        "update": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     @extend_schema(parameters=[ID], request=None, responses={200: LikedSerializer})
     def toggle(self, request: Request, pk: str) -> Response:
@@ -53,6 +59,7 @@ class LikedVideosViewSet(ApiViewSet):
     serializer_class = VideoWithUserSerializer
     pagination_class = LongPagination
     filter_backends = ()
+    scopes = {"list": (READ,)}
 
     def get_queryset(self) -> VideoQuerySet:
         """Return what the caller likes and may still see."""
