@@ -36,6 +36,7 @@ from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.representation import represent
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
 
@@ -59,6 +60,15 @@ class VideoViewSet(ApiViewSet):
     file_fields: ClassVar[dict[str, dict[str, int]]] = {
         "create": {"videoFile": VIDEO_BYTES, "thumbnail": IMAGE_BYTES},
         "partial_update": {"thumbnail": IMAGE_BYTES},
+    }
+    scopes = {
+        "list": (READ,),
+        "create": (UPLOAD,),
+        "retrieve": (READ,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+        "toggle_publish": (WRITE,),
+        "processing": (READ,),
     }
 
     def get_queryset(self) -> VideoQuerySet:
@@ -160,6 +170,9 @@ class CloudinaryNotificationViewSet(ApiViewSet):
 
     authentication_classes = ()
     public_actions = frozenset({"create"})
+    # All come from Cloudinary's few addresses, many at a time after many uploads; what is not
+    # signed is refused before anything is done.
+    scopes = {"create": ()}
 
     def create(self, request: Request) -> Response:
         """Take a notification; what it says of files that we do not know is ignored."""
@@ -179,6 +192,11 @@ class WatchHistoryViewSet(ApiViewSet):
     serializer_class = VideoWithUserSerializer
     filter_backends = ()
     pagination_class = LongPagination
+    scopes = {
+        "list": (READ,),
+        "clear": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     def list(self, request: Request) -> Response:
         """List what one has watched, the latest first."""

@@ -16,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from viztube.api.rates import RATES
 from viztube.desk import site as desk
 from viztube.environment import Environment
 from viztube.ops.logs import logging_config
@@ -224,7 +225,10 @@ CORS_ALLOW_ALL_ORIGINS = CORS_ORIGIN == ["*"]
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGIN
 CORS_ALLOW_CREDENTIALS = not CORS_ALLOW_ALL_ORIGINS
 CORS_URLS_REGEX = r"^/(api|media)/"
-CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges"]
+CORS_EXPOSE_HEADERS = [
+    *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("Content-Range", "Accept-Ranges"),
+]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -280,6 +284,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # As a form, the order of the longest playlist has 500.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 600
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
+
+# How often who may ask for what.
+RATE_LIMITS = env.rates("RATE_LIMITS", RATES)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.TokenAuthentication"],

@@ -27,6 +27,7 @@ from viztube.api.listings import Listing
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
 from viztube.api.statements import Record
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 VIDEO_ID = path_id("video_id")
@@ -60,6 +61,12 @@ class CommentViewSet(ApiViewSet):
     permission_classes = (IsOwner,)
     serializer_class = CommentWithUserSerializer
     filter_backends = ()
+    scopes = {
+        "list": (READ,),
+        "create": (WRITE,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     def get_permissions(self) -> Sequence[Any]:
         """Let the owners of videos delete, too."""

@@ -17,6 +17,7 @@ from videos.serializers import VideoWithUserSerializer
 from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 LIKED = Listing(VideoRecord, COLUMNS, lambda viewer: videos_liked_by(viewer).with_details(viewer))
@@ -27,6 +28,11 @@ class LikeViewSet(ApiViewSet):
 
     target: Any = Video
     filter_backends = ()
+    scopes = {
+        "toggle": (WRITE,),
+        "update": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     @extend_schema(parameters=[ID], request=None, responses={200: LikedSerializer})
     def toggle(self, request: Request, pk: str) -> Response:
@@ -56,6 +62,7 @@ class LikedVideosViewSet(ApiViewSet):
     serializer_class = VideoWithUserSerializer
     pagination_class = LongPagination
     filter_backends = ()
+    scopes = {"list": (READ,)}
 
     def list(self, request: Request) -> Response:
         """List the videos one likes, the one liked last first."""

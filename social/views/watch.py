@@ -22,6 +22,7 @@ from videos.records import VideoRecord
 from videos.serializers import VideoPageSerializer
 from videos.services import views
 from viztube.api.representation import represent
+from viztube.api.throttling import READ, limited
 from viztube.desk.cells import shorten
 from viztube.desk.policy import origins_of
 from viztube.media.backends import cloud
@@ -33,6 +34,7 @@ _ANYONE = AnonymousUser()
 
 
 @require_safe
+@limited(READ)
 # A copy must be asked for again: each view counts, and what gets hidden is gone at once.
 @cache_control(no_cache=True)
 def watch(request: HttpRequest, pk: str) -> HttpResponseBase:

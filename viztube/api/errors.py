@@ -107,6 +107,19 @@ class UnsupportedMedia(ApiError):
     default_detail = "This type of content is not accepted."
 
 
+class TooManyRequests(ApiError):
+    """More than somebody may ask for in a time."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "throttled"
+
+    def __init__(self, seconds: int) -> None:
+        """Take after how many seconds the same request is taken, at least 1."""
+        unit = "second" if seconds == 1 else "seconds"
+        super().__init__(f"Too many requests. Try again in {seconds} {unit}.")
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class Unavailable(ApiError):
     """Something this service depends on is away for the moment."""
 
@@ -218,8 +231,6 @@ def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911, PLR0912 - a li
             return _simple(405, "method_not_allowed", "This address does not take that method.")
         case exceptions.UnsupportedMediaType():
             return UnsupportedMedia("Send JSON, a form or multipart form data.")
-        case exceptions.Throttled():
-            return _throttled(error)
         case RequestDataTooBig() | TooManyFieldsSent() | TooManyFilesSent():
             return TooLarge()
         case UnreadablePostError() | django_exceptions.SuspiciousOperation() | DataError():
@@ -245,13 +256,6 @@ def _simple(status_code: int, code: str, message: str) -> ApiError:
     error = ApiError(message, code)
     error.status_code = status_code
     return error
-
-
-def _throttled(error: exceptions.Throttled) -> ApiError:
-    failure = _simple(429, "throttled", "Too many requests. Try again later.")
-    wait = getattr(error, "wait", None)  # whole seconds, rounded up by DRF
-    failure.headers = {"Retry-After": str(wait or 1)}
-    return failure
 
 
 def _validation_error(error: exceptions.ValidationError) -> ApiError:

@@ -1,6 +1,6 @@
-"""The base of every API viewset: bounds on bodies, set before anything is read."""
+"""The base of every API viewset: limits, and bounds on bodies, set before anything is read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
@@ -18,12 +19,31 @@ from viztube.api.listings import Listed
 from viztube.api.pagination import PagePagination
 from viztube.api.representation import represent_all
 from viztube.api.requests import Utf8Request, content_length
+from viztube.api.throttling import Scope, ScopeThrottle, headers_of
 
 # What multipart adds around its files: boundaries, headers and the text fields.
 FORM_BYTES = 200_000
 
 
-class ApiViewSet(viewsets.GenericViewSet[Any]):
+class Limited(APIView):
+    """A view that names, for each action, the scopes that its requests count in.
+
+    There is no default, so that nothing is open to everybody because nobody thought of it: what
+    needs no limit has an empty tuple, and a comment that says why.
+    """
+
+    throttle_classes = (ScopeThrottle,)
+    scopes: Mapping[str, tuple[Scope, ...]] = {}
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say how much is left where it is least."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in headers_of(request._request).items():
+            response.headers[name] = value
+        return response
+
+
+class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
     """A viewset that refuses a body over its limit by Content-Length alone.
 
     ``file_fields`` names, for each action that takes files, the fields they come in and how many

@@ -123,24 +123,6 @@ def test_a_401_says_how_to_authenticate(api: Client, fails_with: FailsWith) -> N
     assert api.http.get(HEALTH)["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
-def test_a_throttled_client_learns_when_to_come_back(api: Client, fails_with: FailsWith) -> None:
-    fails_with(exceptions.Throttled(wait=2.3))
-
-    answer = api.get(HEALTH)
-
-    assert (answer.status, answer.code) == (429, "throttled")
-    assert answer.response["Retry-After"] == "3"
-
-
-def test_throttling_without_an_end_still_names_a_time(api: Client, fails_with: FailsWith) -> None:
-    fails_with(exceptions.Throttled())
-
-    answer = api.get(HEALTH)
-
-    assert (answer.status, answer.code) == (429, "throttled")
-    assert answer.response["Retry-After"] == "1"
-
-
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_database_that_is_away_is_503_with_retry_after(
     api: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, debug: bool

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from viztube.api.tests.fixtures import GENEROUS
 from viztube.ops.embedded.server import free_port
 from viztube.ops.tests.processes import family_of
 
@@ -103,7 +104,8 @@ def site_environ(folder: Path) -> Environ:
     The rest of what a test run has in its own would change what is started.
     """
     kept = {name: text for name, text in os.environ.items() if name in KEPT}
-    return kept | {"DATA_DIR": str(folder / "data"), "PORT": str(free_port())}
+    own = {"DATA_DIR": str(folder / "data"), "PORT": str(free_port())}
+    return kept | own | {"RATE_LIMITS": GENEROUS}
 
 
 @contextmanager
