@@ -19,6 +19,7 @@ from dashboard.serializers import (
 from users.callers import caller
 from viztube.api import shared
 from viztube.api.responses import ok
+from viztube.api.throttling import READ
 from viztube.api.viewsets import ApiViewSet
 
 
@@ -26,6 +27,11 @@ class DashboardViewSet(ApiViewSet):
     """What the caller's own channel has; nobody else's can be asked for."""
 
     filter_backends = ()
+    scopes = {
+        "stats": (READ,),
+        "videos": (READ,),
+        "analytics": (READ,),
+    }
     serializer_class = OwnVideoSerializer
     pagination_class = OwnVideosPagination
 

@@ -14,7 +14,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from users import serializers
+from users import limits, serializers
 from users.callers import caller
 from users.cookies import clear_token_cookies, set_token_cookies, token_cookie
 from users.devices import device_of
@@ -22,10 +22,11 @@ from users.models import RefreshSession, User
 from users.permissions import FromAllowedSite
 from users.services import accounts, sessions
 from users.services.sessions import TokenPair
-from users.tokens import RefreshToken, token_invalid, verify_token
+from users.tokens import RefreshToken, token_ids, token_invalid, verify_token
 from viztube.api.errors import NotAuthenticated
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES
 
@@ -58,6 +59,22 @@ class UserViewSet(ApiViewSet):
         "refresh_token": {"401", "403"},
         "logout": {"403"},
     }
+    scopes = {
+        "register": (limits.REGISTER,),
+        # And, once it is read whose account it is, by that.
+        "login": (limits.LOGIN_ADDRESS,),
+        # And, once it is read which session it is, by that.
+        "refresh_token": (limits.SESSION,),
+        "logout": (limits.SESSION,),
+        "logout_all": (WRITE,),
+        "list_sessions": (READ,),
+        "end_session": (WRITE,),
+        "change_password": (limits.PASSWORD,),
+        "current_user_details": (READ,),
+        "update_account": (WRITE,),
+        "update_avatar": (UPLOAD,),
+        "update_cover_image": (UPLOAD,),
+    }
     filter_backends = ()
     pagination_class = None
 
@@ -80,8 +97,11 @@ class UserViewSet(ApiViewSet):
         """Sign a device in, by user name or e-mail address."""
         form = serializers.LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        account = limits.account_in(form.validated_data)
+        limits.take_guess(request, account)
         device = device_of(request)
         user = sessions.check_credentials(device=device, **form.validated_data)
+        limits.give_back_guess(account)
         pair = sessions.sign_in(user=user, password=form.validated_data["password"], device=device)
         data = {
             "user": serializers.UserSerializer(user).data,
@@ -104,6 +124,7 @@ class UserViewSet(ApiViewSet):
             if not (raw or cookie):
                 raise token_invalid("There is no refresh token. Sign in.")
             presented = verify_token(RefreshToken, raw or cookie or "")
+            limits.REFRESH.take(request, str(token_ids(presented)[1]))
             pair = sessions.rotate(presented=presented, device=device_of(request))
         except NotAuthenticated as error:
             response = self.handle_exception(error)

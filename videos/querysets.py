@@ -33,6 +33,8 @@ RENDITION = ("height", "width", "bitrate", "codecs")
 
 # What with_details() adds.
 DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked", "rendition_list")
+# What with_channel_details() adds.
+CHANNEL_DETAILS = ("subscribers_count", "is_subscribed")
 
 
 def title_sort() -> Combinable:

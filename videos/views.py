@@ -16,6 +16,7 @@ from videos.filters import VideoFilter, first_page
 from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
+from videos.records import COLUMNS, VideoRecord
 from videos.serializers import (
     ProcessingSerializer,
     UpdateSerializer,
@@ -30,11 +31,20 @@ from videos.services.notifications import take_notification
 from viztube.api import shared
 from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
+from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
+from viztube.api.representation import represent
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
+
+WATCHED = Listing(
+    VideoRecord,
+    COLUMNS,
+    lambda viewer: Video.objects.visible_to(viewer).watched_by(viewer).with_details(viewer),
+)
 
 
 class VideoViewSet(ApiViewSet):
@@ -51,6 +61,15 @@ class VideoViewSet(ApiViewSet):
         "create": {"videoFile": VIDEO_BYTES, "thumbnail": IMAGE_BYTES},
         "partial_update": {"thumbnail": IMAGE_BYTES},
     }
+    scopes = {
+        "list": (READ,),
+        "create": (UPLOAD,),
+        "retrieve": (READ,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+        "toggle_publish": (WRITE,),
+        "processing": (READ,),
+    }
 
     def get_queryset(self) -> VideoQuerySet:
         """Return what this call may touch."""
@@ -59,8 +78,6 @@ class VideoViewSet(ApiViewSet):
         videos = videos.visible_to(user)
         if self.action == "processing":
             return videos.select_related("transcoding")
-        if self.action == "retrieve":
-            return videos.with_details(user).with_channel_details(user)
         return videos
 
     def list(self, request: Request) -> Response:
@@ -103,11 +120,11 @@ class VideoViewSet(ApiViewSet):
     @extend_schema(responses={200: VideoPageSerializer})
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a video and count the view; HEAD counts none."""
-        video = self.get_object()
-        if request.method == "GET":
-            views.record_view(video=video, user=request.user)
-            video.pending_views += 1
-        return ok(VideoPageSerializer(video).data, "Video found.")
+        read = views.watch if request.method == "GET" else views.look
+        video = read(video=id_or_404(pk), viewer=request.user)
+        if video is None:
+            raise not_found()
+        return ok(represent(VideoPageSerializer, video), "Video found.")
 
     @extend_schema(request=UpdateSerializer, responses={200: VideoSerializer})
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -153,6 +170,9 @@ class CloudinaryNotificationViewSet(ApiViewSet):
 
     authentication_classes = ()
     public_actions = frozenset({"create"})
+    # All come from Cloudinary's few addresses, many at a time after many uploads; what is not
+    # signed is refused before anything is done.
+    scopes = {"create": ()}
 
     def create(self, request: Request) -> Response:
         """Take a notification; what it says of files that we do not know is ignored."""
@@ -172,16 +192,15 @@ class WatchHistoryViewSet(ApiViewSet):
     serializer_class = VideoWithUserSerializer
     filter_backends = ()
     pagination_class = LongPagination
-
-    def get_queryset(self) -> VideoQuerySet:
-        """Return what the caller watched and may still see."""
-        user = caller(self.request)
-        videos: VideoQuerySet = Video.objects.visible_to(user)
-        return videos.watched_by(user).with_details(user)
+    scopes = {
+        "list": (READ,),
+        "clear": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     def list(self, request: Request) -> Response:
         """List what one has watched, the latest first."""
-        return self.answer_list(self.get_queryset())
+        return self.answer_list(WATCHED(viewer=caller(request)))
 
     @extend_schema(operation_id="user_watch_history_clear", responses={200: OpenApiTypes.OBJECT})
     def clear(self, request: Request) -> Response:

@@ -39,6 +39,10 @@ _SENTRY = re.compile(
     re.IGNORECASE,
 )
 
+# So many in so much time: 10/15m.
+_RATE = re.compile(r"(?P<most>[1-9][0-9]{0,8})/(?P<number>[1-9][0-9]{0,3})(?P<unit>[smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -106,6 +110,28 @@ class Environment:
         if value not in choices:
             raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
         return value
+
+    def rates(self, name: str, defaults: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+        """Return (how many, in how many seconds) by scope, as ``login=10/15m, read=900/1m`` says.
+
+        What it does not name has its default.
+        """
+        parts = [part for part in re.split(r"[,\s]+", self.text(name, "")) if part]
+        changes = dict(part.partition("=")[::2] for part in parts)
+        if len(changes) < len(parts) or not changes.keys() <= defaults.keys():
+            raise ImproperlyConfigured(
+                f"{name} may name each of these once: {', '.join(sorted(defaults))}."
+            )
+        rates = {}
+        for scope, text in {**defaults, **changes}.items():
+            match = _RATE.fullmatch(text)
+            if match is None:
+                raise ImproperlyConfigured(
+                    f"{name} must look like login=10/15m, read=900/1m: a number, a slash, and a "
+                    "time in s, m, h or d."
+                )
+            rates[scope] = int(match["most"]), int(match["number"]) * _SECONDS[match["unit"]]
+        return rates
 
     def file_of(self, name: str) -> Path | None:
         """Return the file that a variable is read from, None for one that is set directly."""

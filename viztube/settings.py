@@ -16,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from viztube.api.rates import RATES
 from viztube.desk import site as desk
 from viztube.environment import Environment
 from viztube.ops.logs import logging_config
@@ -141,26 +142,24 @@ _database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_thr
 # libpq prefers these options to PGOPTIONS, so what a release gives its migrations has a name.
 if _lock_seconds := env.integer("DATABASE_LOCK_TIMEOUT", 0, minimum=0, maximum=3600):
     _database["OPTIONS"]["options"] += f" -c lock_timeout={_lock_seconds}s"
-# One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
-_pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
-if _pool_size:
-    _database["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": _pool_size,
-        "timeout": 5,
-    }
-DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+# What statements.py runs is planned anew only the first few times on a connection.
+_database["OPTIONS"]["prepare_threshold"] = 5
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {**_database, "ENGINE": "viztube.api.database", "CONN_MAX_AGE": 0}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "viztube.api.caching.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "viztube",
         "OPTIONS": {
             "serializer": "viztube.api.caching.JSONSerializer",
             "socket_connect_timeout": 0.25,
             "socket_timeout": 0.25,
+            # With this one redis-py closes a connection on which something unread has arrived.
+            "protocol": 2,
         },
     }
 }
@@ -226,7 +225,10 @@ CORS_ALLOW_ALL_ORIGINS = CORS_ORIGIN == ["*"]
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGIN
 CORS_ALLOW_CREDENTIALS = not CORS_ALLOW_ALL_ORIGINS
 CORS_URLS_REGEX = r"^/(api|media)/"
-CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges"]
+CORS_EXPOSE_HEADERS = [
+    *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("Content-Range", "Accept-Ranges"),
+]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -282,6 +284,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # As a form, the order of the longest playlist has 500.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 600
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
+
+# How often who may ask for what.
+RATE_LIMITS = env.rates("RATE_LIMITS", RATES)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.TokenAuthentication"],

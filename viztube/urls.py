@@ -4,9 +4,9 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from social.views.watch import watch
+from viztube.api.documents import RedocView, SchemaView, SwaggerView
 from viztube.desk.palette import find_lists
 from viztube.media.paths import SERVED_PATTERN
 from viztube.media.views import serve_media
@@ -24,9 +24,9 @@ urlpatterns = [
     path("admin/search/", admin.site.admin_view(find_lists)),
     path("admin/", admin.site.urls),
     path("api/v2/healthcheck", HealthViewSet.as_view({"get": "list"}), name="healthcheck"),
-    path("api/v2/schema", SpectacularAPIView.as_view(api_version="2"), name="schema"),
-    path("api/v2/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("api/v2/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("api/v2/schema", SchemaView.as_view(api_version="2"), name="schema"),
+    path("api/v2/docs", SwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v2/redoc", RedocView.as_view(url_name="schema"), name="redoc"),
     path("api/v2/", include("users.urls")),
     path("api/v2/", include("videos.urls")),
     path("api/v2/", include("social.urls")),

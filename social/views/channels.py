@@ -15,6 +15,7 @@ from users.models import User
 from viztube.api import shared
 from viztube.api.errors import not_found
 from viztube.api.responses import ok
+from viztube.api.throttling import READ
 from viztube.api.viewsets import ApiViewSet
 
 
@@ -24,6 +25,7 @@ class ChannelViewSet(ApiViewSet):
     public_actions = frozenset({"retrieve"})
     serializer_class = ChannelSerializer
     filter_backends = ()
+    scopes = {"retrieve": (READ,)}
 
     @extend_schema(responses={200: ChannelSerializer})
     def retrieve(self, request: Request, username: str) -> Response:

@@ -23,6 +23,7 @@ from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 ENTRY = [ID, path_id("video_id")]
@@ -36,6 +37,16 @@ class PlaylistViewSet(ApiViewSet):
     serializer_class = PlaylistSummarySerializer
     pagination_class = LongPagination
     filter_backends = ()
+    scopes = {
+        "list": (READ,),
+        "create": (WRITE,),
+        "retrieve": (READ,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+        "reorder": (WRITE,),
+        "add_video": (WRITE,),
+        "remove_video": (WRITE,),
+    }
 
     def get_queryset(self) -> PlaylistQuerySet:
         """Return the playlists that the caller may see."""

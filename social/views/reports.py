@@ -13,7 +13,10 @@ from social.services.reports import report
 from social.services.targets import rows_of
 from users.callers import caller
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, Scope, by_person
 from viztube.api.viewsets import ApiViewSet
+
+REPORTS = Scope("report", by_person)
 
 
 class ReportViewSet(ApiViewSet):
@@ -21,6 +24,7 @@ class ReportViewSet(ApiViewSet):
 
     serializer_class = ReportSerializer
     filter_backends = ()
+    scopes = {"list": (READ,), "create": (REPORTS,)}
 
     def get_queryset(self) -> QuerySet[Report]:
         """Return the caller's own."""
@@ -52,6 +56,7 @@ class NoticeViewSet(ApiViewSet):
 
     serializer_class = NoticeSerializer
     filter_backends = ()
+    scopes = {"list": (READ,)}
 
     @extend_schema(responses={200: NoticeSerializer(many=True)})
     def list(self, request: Request) -> Response:

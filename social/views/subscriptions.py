@@ -18,6 +18,7 @@ from users.serializers import PersonSerializer
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 
@@ -28,6 +29,13 @@ class SubscriptionViewSet(ApiViewSet):
     serializer_class = PersonSerializer
     pagination_class = LongPagination
     filter_backends = ()
+    scopes = {
+        "list": (READ,),
+        "list_channels": (READ,),
+        "toggle": (WRITE,),
+        "update": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     @extend_schema(parameters=[ID], responses={200: PersonSerializer(many=True)})
     def list(self, request: Request, pk: str) -> Response:

@@ -16,6 +16,7 @@ from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 
@@ -27,6 +28,12 @@ class TweetViewSet(ApiViewSet):
     serializer_class = TweetWithUserSerializer
     pagination_class = LongPagination
     filter_backends = ()
+    scopes = {
+        "list": (READ,),
+        "create": (WRITE,),
+        "partial_update": (WRITE,),
+        "destroy": (WRITE,),
+    }
 
     def get_queryset(self) -> TweetQuerySet:
         """Return the tweets that the caller may see."""

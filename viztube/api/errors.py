@@ -27,6 +27,12 @@ from viztube.api.times import wire_time
 
 logger = logging.getLogger(__name__)
 
+# What a disk says that is gone, broken or read-only, or that we may no longer write to.
+_DISK_AWAY = {
+    *(errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN),
+    *(errno.EACCES, errno.EPERM, errno.ENOTDIR),
+}
+
 Details = dict[str, list[dict[str, str]]]
 
 
@@ -101,6 +107,19 @@ class UnsupportedMedia(ApiError):
     default_detail = "This type of content is not accepted."
 
 
+class TooManyRequests(ApiError):
+    """More than somebody may ask for in a time."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "throttled"
+
+    def __init__(self, seconds: int) -> None:
+        """Take after how many seconds the same request is taken, at least 1."""
+        unit = "second" if seconds == 1 else "seconds"
+        super().__init__(f"Too many requests. Try again in {seconds} {unit}.")
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class Unavailable(ApiError):
     """Something this service depends on is away for the moment."""
 
@@ -108,6 +127,12 @@ class Unavailable(ApiError):
     default_code = "unavailable"
     default_detail = "The service is not available right now. Try again in a few seconds."
     headers = {"Retry-After": "5"}
+
+
+class StorageAway(Unavailable):
+    """The disk that files live on takes none: it is gone, broken or read-only."""
+
+    default_detail = "Files cannot be stored right now. Try again later."
 
 
 class ServerError(ApiError):
@@ -169,7 +194,8 @@ def error_payload(
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Answer any exception of an API view in the envelope (DRF's ``EXCEPTION_HANDLER``)."""
     failure = as_api_error(error)
-    if isinstance(failure, ServerError):
+    if isinstance(failure, ServerError | StorageAway):
+        # A disk does not come back by itself: somebody should hear of it.
         logger.error("Unhandled error in an API view", exc_info=error)
         got_request_exception.send(sender=None, request=context.get("request"))
     elif isinstance(failure, Unavailable):
@@ -180,6 +206,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     )
     for name, value in failure.headers.items():
         response[name] = value
+    if isinstance(failure, Unavailable):
+        # Else Django writes an error as well, and Sentry gets one, for each request of an outage.
+        response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
@@ -202,8 +231,6 @@ def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911, PLR0912 - a li
             return _simple(405, "method_not_allowed", "This address does not take that method.")
         case exceptions.UnsupportedMediaType():
             return UnsupportedMedia("Send JSON, a form or multipart form data.")
-        case exceptions.Throttled():
-            return _throttled(error)
         case RequestDataTooBig() | TooManyFieldsSent() | TooManyFilesSent():
             return TooLarge()
         case UnreadablePostError() | django_exceptions.SuspiciousOperation() | DataError():
@@ -212,8 +239,10 @@ def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911, PLR0912 - a li
             return _integrity_error(error)
         case OperationalError() | InterfaceError():
             return Unavailable()
-        case OSError(errno=errno.ENOSPC):
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return Unavailable("There is no room for this right now. Try again later.")
+        case OSError(errno=code) if code in _DISK_AWAY:
+            return StorageAway()
         case _:
             return ServerError()
 
@@ -227,13 +256,6 @@ def _simple(status_code: int, code: str, message: str) -> ApiError:
     error = ApiError(message, code)
     error.status_code = status_code
     return error
-
-
-def _throttled(error: exceptions.Throttled) -> ApiError:
-    failure = _simple(429, "throttled", "Too many requests. Try again later.")
-    wait = getattr(error, "wait", None)  # whole seconds, rounded up by DRF
-    failure.headers = {"Retry-After": str(wait or 1)}
-    return failure
 
 
 def _validation_error(error: exceptions.ValidationError) -> ApiError:

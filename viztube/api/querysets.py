@@ -25,8 +25,9 @@ class CountOf(Subquery):
     template = "(SELECT count(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
 
-    def __init__(self, rows: QuerySet[Any], **extra: Any) -> None:
-        super().__init__(rows.order_by().values("pk"), **extra)
+    def __init__(self, rows: QuerySet[Any], most: int | None = None, **extra: Any) -> None:
+        """Take the rows, and from how many on they are not counted any more."""
+        super().__init__(rows.order_by().values("pk")[:most], **extra)
 
 
 def rows_behind(model: type[Model], name: str, *, of: str = "pk") -> Any:

@@ -40,6 +40,8 @@ class Utf8Request(WSGIRequest):
     """
 
     file_fields: Mapping[str, int] | None = None
+    # The limit that this request came closest to: see ``viztube.api.throttling``.
+    rate_limit: tuple[str, tuple[int, int], int, int] | None = None
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:

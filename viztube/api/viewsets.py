@@ -1,6 +1,6 @@
-"""The base of every API viewset: bounds on bodies, set before anything is read."""
+"""The base of every API viewset: limits, and bounds on bodies, set before anything is read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
@@ -11,17 +11,39 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
+from viztube.api.listings import Listed
 from viztube.api.pagination import PagePagination
+from viztube.api.representation import represent_all
 from viztube.api.requests import Utf8Request, content_length
+from viztube.api.throttling import Scope, ScopeThrottle, headers_of
 
 # What multipart adds around its files: boundaries, headers and the text fields.
 FORM_BYTES = 200_000
 
 
-class ApiViewSet(viewsets.GenericViewSet[Any]):
+class Limited(APIView):
+    """A view that names, for each action, the scopes that its requests count in.
+
+    There is no default, so that nothing is open to everybody because nobody thought of it: what
+    needs no limit has an empty tuple, and a comment that says why.
+    """
+
+    throttle_classes = (ScopeThrottle,)
+    scopes: Mapping[str, tuple[Scope, ...]] = {}
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say how much is left where it is least."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in headers_of(request._request).items():
+            response.headers[name] = value
+        return response
+
+
+class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
     """A viewset that refuses a body over its limit by Content-Length alone.
 
     ``file_fields`` names, for each action that takes files, the fields they come in and how many
@@ -71,20 +93,23 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         """Tell whether the call, if it reads, gives the same to everyone who is signed out."""
         return self.action in self.public_actions - self.counted_actions
 
-    def answer_list(self, rows: QuerySet[Any], *, of: QuerySet[Any] | None = None) -> Response:
+    def answer_list(
+        self, rows: QuerySet[Any] | Listed, *, of: QuerySet[Any] | None = None
+    ) -> Response:
         """Answer with the page of a list that the query parameters ask for.
 
-        ``of`` is what the list belongs to, as far as the caller may see it: where there is no such
-        row, there is no list either (404). The statements of the list ask for it along; only an
-        empty list costs one more, to tell it from none.
+        ``of`` is what a queryset belongs to, as far as the caller may see it: where there is no
+        such row, there is no list either (404). The statements of a list ask for that along; only
+        an empty one costs one more, to tell it from none.
         """
-        if of is not None:
+        if isinstance(rows, QuerySet) and of is not None:
             rows = rows.filter(Exists(of))
-        page = self.paginate_queryset(rows) or []
-        total = cast("PagePagination", self.paginator).total
-        if of is not None and not total and not of.exists():
-            raise not_found()
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        page = self.paginate_queryset(rows) or []  # type: ignore[arg-type] # ours takes both
+        if not cast("PagePagination", self.paginator).total:
+            there = rows.is_there() if isinstance(rows, Listed) else of is None or of.exists()
+            if not there:
+                raise not_found()
+        return self.get_paginated_response(represent_all(self.get_serializer_class(), page))
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Answer with the Allow header alone (RFC 9110, section 9.3.7)."""

@@ -15,6 +15,7 @@ from videos.models import Video
 from viztube import __version__
 from viztube.api.errors import Unavailable
 from viztube.api.responses import ok
+from viztube.api.throttling import READ, limited
 from viztube.api.viewsets import ApiViewSet
 from viztube.desk.policy import page_policy
 from viztube.media.backends import disk
@@ -28,6 +29,8 @@ class HealthViewSet(ApiViewSet):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    # Docker, the release script and monitors ask for it, and it costs next to nothing.
+    scopes = {"list": ()}
 
     @extend_schema(responses={200: str})
     def list(self, request: Request) -> Response:
@@ -38,6 +41,7 @@ class HealthViewSet(ApiViewSet):
 
 
 @require_safe
+@limited(READ)
 def landing(request: HttpRequest) -> HttpResponseBase:
     """Show name, version, health, where the documentation is, and the newest videos."""
     checks = {"Database": database_answers(), "Cache": cache_answers()}

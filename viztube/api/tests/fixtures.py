@@ -4,6 +4,7 @@ Loaded as a pytest plugin, so nothing here may import models at module level.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,13 @@ from django.test import TestCase
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from jsonschema_rs import Draft202012Validator
 
+from viztube.api.rates import RATES
+
 API = "/api/v2"
+
+# All tests come from one address, and sign in as often as they like. Before the settings are read.
+GENEROUS = ",".join(f"{scope}=1000000/1s" for scope in RATES)
+os.environ["RATE_LIMITS"] = GENEROUS
 
 
 @cache

@@ -1,0 +1,187 @@
+"""How often who may ask for what.
+
+A scope is what is counted together: reads, say, or sign-ins. Its rate (``settings.RATE_LIMITS``) is
+a number and a time: so many may come at once, and then one each time that its part of the time is
+over (the generic cell rate algorithm, of throttled-py). One script in Valkey decides and counts in
+one step, so that a limit is exact however many ask at once, in whichever process. While Valkey is
+away each process counts for itself.
+
+Keys hold addresses, and ids of people and sessions; what was typed goes through ``digest``.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache as memoized
+from functools import lru_cache, wraps
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from math import ceil
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.http.response import HttpResponse, HttpResponseBase
+from rest_framework.throttling import BaseThrottle
+from throttled import MemoryStoreBackend
+from throttled.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
+
+from viztube.api.caching import CACHE_AWAY
+from viztube.api.errors import TooManyRequests
+from viztube.api.requests import client_address
+
+# What a process remembers at most while Valkey is away: of some 300 bytes each, the latest used.
+OWN_KEYS = 10_000
+
+Answer = tuple[int, int, float, float]
+View = Callable[..., HttpResponseBase]
+
+
+class Scope:
+    """What is counted together, and by what callers are told apart when a view only names it."""
+
+    def __init__(
+        self, name: str, by: Callable[[Any], str] | None = None, *, is_told: bool = True
+    ) -> None:
+        """Take the name that the rate has; ``is_told``: answers say how much is left."""
+        self.name = name
+        self.by = by
+        self._is_told = is_told
+
+    def take(self, request: Any, who: str | None = None) -> None:
+        """Count a request of somebody, told apart by ``who`` or else as the scope does.
+
+        Raises TooManyRequests (429) for one too many, which is not counted itself.
+        """
+        if who is None:
+            assert self.by is not None
+            who = self.by(request)
+        rate = settings.RATE_LIMITS[self.name]
+        limited, left, until_full, wait = _count(self.name, rate, who, 1)
+        if limited:
+            seconds = max(ceil(wait), 1)
+            _tell(request, self.name, rate, 0, seconds)
+            raise TooManyRequests(seconds)
+        if self._is_told:
+            _tell(request, self.name, rate, left, ceil(until_full))
+
+    def give_back(self, who: str) -> None:
+        """Take one off what was counted of somebody; the last one runs out by itself."""
+        _count(self.name, settings.RATE_LIMITS[self.name], who, -1)
+
+
+class ScopeThrottle(BaseThrottle):
+    """Counts each request in the scopes that its view names for its action (DRF's throttle)."""
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        """Return True; raises TooManyRequests for one too many."""
+        for scope in view.scopes[view.action]:
+            scope.take(request)
+        return True
+
+
+def limited(scope: Scope) -> Callable[[View], View]:
+    """Return what makes a page for people count in a scope."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                scope.take(request)
+            except TooManyRequests as error:
+                response: HttpResponseBase = HttpResponse(
+                    error.message,
+                    status=error.status_code,
+                    content_type="text/plain",
+                    headers=dict(error.headers),
+                )
+            else:
+                response = view(request, *args, **kwargs)
+            for name, value in headers_of(request).items():
+                response.headers[name] = value
+            return response
+
+        return counted
+
+    return decorate
+
+
+def headers_of(request: Any) -> dict[str, str]:
+    """Return what an answer says of the limit that a request came closest to.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11. The time is that until all is there again, or,
+    of a refusal, that of Retry-After.
+    """
+    told = getattr(request, "rate_limit", None)
+    if told is None:
+        return {}
+    name, (most, seconds), left, time = told
+    return {
+        "RateLimit-Policy": f'"{name}";q={most};w={seconds}',
+        "RateLimit": f'"{name}";r={left};t={time}',
+    }
+
+
+def by_address(request: Any) -> str:
+    """Tell callers apart by their address; of IPv6 each has a whole network, so by that."""
+    return network_of(client_address(request) or "")
+
+
+def by_person(request: Any) -> str:
+    """Tell callers apart by who they are; for what one must be signed in for."""
+    return str(request.user.pk)
+
+
+READ = Scope("read", by_address)
+WRITE = Scope("write", by_person)
+UPLOAD = Scope("upload", by_person)
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Return an IPv4 address as it is, of an IPv6 address its first 64 bits."""
+    if not address:
+        return "unknown"
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def digest(typed: str) -> str:
+    """Return what stands in a key for what was typed: people type passwords where names belong."""
+    text, key = typed.encode(errors="surrogatepass"), settings.SECRET_KEY.encode()[:64]
+    return hashlib.blake2b(text, key=key, digest_size=16).hexdigest()
+
+
+def _tell(request: Any, name: str, rate: tuple[int, int], left: int, seconds: int) -> None:
+    """Leave for the answer what the tightest limit says: the one with the least left."""
+    plain = getattr(request, "_request", request)
+    told = getattr(plain, "rate_limit", None)
+    if told is None or left < told[2]:
+        plain.rate_limit = (name, rate, left, seconds)
+
+
+def _count(name: str, rate: tuple[int, int], who: str, cost: int) -> Answer:
+    """Return (1 when too many, how many are left, seconds until all are back, seconds to wait)."""
+    most, seconds = rate
+    # A changed rate starts anew: what is stored is a time that only makes sense with its rate.
+    key = f"viztube:limit:{name}:{most}/{seconds}:{who}"
+    arguments = (seconds / most, most, cost)
+    try:
+        # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
+        client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
+        limited, left, until_full, wait = _script()((key,), arguments, client)
+        return limited, left, float(until_full), float(wait)
+    except CACHE_AWAY:
+        return _own.do((key,), arguments)  # type: ignore[return-value]
+
+
+@memoized
+def _script() -> Any:
+    client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
+    return client.register_script(RedisLimitAtomicAction.SCRIPTS)
+
+
+_own = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": OWN_KEYS}))
