@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.test import TestCase
 
+from dashboard.services.seeding import Amounts
 from dashboard.tests.importing import Run
 from dashboard.tests.old_service import OldService
 from dashboard.tests.twins import World, assert_shows
@@ -64,11 +66,13 @@ class TestOnCloudinary:
 
     def test_its_stream(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         video = pushed_video(world.owner)
-            for answers in (False, True):
-            monkeypatch.setattr(
-                CloudinaryBackend, "answers_with_playlist", lambda *_, answers=answers: answers
-            )
-            shows(world, lambda: confirm_stream(video_id=video.pk, public_id=video.video_public_id, since=0))
+        confirm = partial(
+            confirm_stream, video_id=video.pk, public_id=video.video_public_id, since=0
+        )
+        monkeypatch.setattr(CloudinaryBackend, "answers_with_playlist", lambda *_: False)
+        shows(world, confirm)
+        monkeypatch.setattr(CloudinaryBackend, "answers_with_playlist", lambda *_: True)
+        shows(world, confirm)
 
     def test_another_id(self, world: World) -> None:
         video = pushed_video(world.owner)
@@ -132,9 +136,8 @@ def test_who_is_made_staff_again(world: World) -> None:
 
 
 def test_seeding(world: World) -> None:
-    none = dict.fromkeys(
-        ("comments", "likes", "subscriptions", "tweets", "playlists", "playlist_videos", "history"), 0
-    )
+    others = {field.name for field in fields(Amounts)} - {"users", "videos"}
+    none = dict.fromkeys(others, 0)
 
     shows(world, lambda: call_command("seed_demo", users=1, videos=1, force=True, **none))
 
