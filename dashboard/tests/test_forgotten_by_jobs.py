@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.test import TestCase
 
-from dashboard.services.seeding import Amounts
+from dashboard.services.seeding import Amounts, clips
 from dashboard.tests.importing import Run
 from dashboard.tests.old_service import OldService
 from dashboard.tests.twins import World, assert_shows
@@ -135,7 +135,8 @@ def test_who_is_made_staff_again(world: World) -> None:
     shows(world, lambda: appoint(username="owner", email=world.owner.email, password=None))
 
 
-def test_seeding(world: World) -> None:
+def test_seeding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clips, "CLIPS", (("testsrc2=size=64x48:rate=5", 440, 1),))
     others = {field.name for field in fields(Amounts)} - {"users", "videos"}
     none = dict.fromkeys(others, 0)
 

@@ -1,32 +1,21 @@
 """The same call with and without the shared cache, over the same database."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
-from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 from django.core.cache.backends.dummy import DummyCache
 
 from social.tests.factories import CommentFactory, LikeFactory, SubscriptionFactory
 from users.models import User
 from users.tests.factories import UserFactory
 from videos.tests.factories import VideoFactory
+from viztube.api import shared
 from viztube.api.tests.fixtures import Client
 from viztube.media.paths import new_folder
 
 # What may be late; nothing else may differ.
 LATE = {"views", "totalViews"}
-
-
-@contextmanager
-def nothing_remembered() -> Iterator[None]:
-    """Ask the database for everything, and leave the cache as it is."""
-    real = caches[DEFAULT_CACHE_ALIAS]
-    caches[DEFAULT_CACHE_ALIAS] = DummyCache("", {})
-    try:
-        yield
-    finally:
-        caches[DEFAULT_CACHE_ALIAS] = real
 
 
 def told(client: Client, path: str) -> Any:
@@ -36,8 +25,8 @@ def told(client: Client, path: str) -> Any:
 
 
 def told_anew(client: Client, path: str) -> Any:
-    """Return the same as nobody remembers it."""
-    with nothing_remembered():
+    """Return the same from a service that remembers nothing."""
+    with patch.object(shared, "cache", DummyCache("", {})):
         return told(client, path)
 
 
