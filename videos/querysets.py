@@ -7,14 +7,27 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
-from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q, Sum
+from django.db.models import (
+    F,
+    FilteredRelation,
+    FloatField,
+    Func,
+    OuterRef,
+    Q,
+    Sum,
+    TextField,
+    UUIDField,
+    Value,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, Upper
+from django.db.models.lookups import Exact
 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
 from viztube.api.errors import not_found
 from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
+from viztube.api.statements import Statement
 from viztube.media.paths import FOLDER_PATTERN
 
 SEARCH_CONFIG = "english"
@@ -54,6 +67,26 @@ def public_video(prefix: str = "") -> Q:
 def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
     """Return the condition under which a person may see a video."""
     return seen_by(user, public_video(prefix), f"{prefix}user")
+
+
+class OneOf(Func):
+    """``ANY(array)``: whatever the number of ids, it is the same statement."""
+
+    template = "ANY(%(expressions)s::uuid[])"
+    output_field = UUIDField()
+
+
+def _liked(viewer: User, ids: str) -> Any:
+    """Return which videos of an array, as PostgreSQL writes one, a person likes."""
+    from videos.models import Video
+
+    likes = rows_of(Video, "likes").filter(user=viewer)
+    wanted = OneOf(Value(ids, output_field=TextField()))
+    return likes.filter(Exact(F("video_id"), wanted)).values("video_id")
+
+
+# Asked with each page of the list that is remembered, so that it is most of what that costs.
+_LIKED = Statement(_liked)
 
 
 def _words(text: str) -> SearchQuery:
@@ -148,8 +181,8 @@ class VideoQuerySet(models.QuerySet[Any]):
         """Return which of some videos a person likes."""
         if not ids:
             return set()
-        likes = rows_of(self.model, "likes").filter(user=viewer, video__in=ids)
-        return {str(video) for video in likes.values_list("video", flat=True)}
+        liked = _LIKED.rows(viewer=viewer, ids=f"{{{','.join(ids)}}}")
+        return {str(video) for (video,) in liked}
 
     def watched_by(self, user: User) -> Self:
         """Return a person's history, what was watched last first."""
