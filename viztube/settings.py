@@ -320,7 +320,10 @@ SPECTACULAR_SETTINGS = {
         "the header wins. When an answer has the code `token_expired`, exchange the refresh token "
         "at `/user/refresh-token` and repeat the call. A refresh token works once, and for ten "
         "seconds more in case the answer was lost. Calls by cookie that change something must come "
-        "from a page of this site or of an allowed one, else they get `cross_site`."
+        "from a page of this site or of an allowed one, else they get `cross_site`.\n\n"
+        "Answers say how often one may still ask (`RateLimit-Policy` and `RateLimit`, as "
+        "draft-ietf-httpapi-ratelimit-headers has them), for the limit that is closest. Who asks "
+        "too often gets `throttled`: wait as long as `Retry-After` says."
     ),
     "VERSION": "2",
     "OAS_VERSION": "3.1.0",
