@@ -1,5 +1,7 @@
 """A person's own channel in figures: ``/api/v2/dashboard``."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
@@ -15,6 +17,7 @@ from dashboard.serializers import (
     StatsSerializer,
 )
 from users.callers import caller
+from viztube.api import shared
 from viztube.api.responses import ok
 from viztube.api.throttling import READ
 from viztube.api.viewsets import ApiViewSet
@@ -36,8 +39,13 @@ class DashboardViewSet(ApiViewSet):
     @action(detail=False)
     def stats(self, request: Request) -> Response:
         """Return the totals of one's channel."""
-        totals = get_object_or_404(totals_of(caller(request)))
-        return ok(StatsSerializer(totals).data, "Your channel's totals.")
+        owner = caller(request)
+
+        def totals() -> Any:
+            return StatsSerializer(get_object_or_404(totals_of(owner))).data
+
+        figures = shared.read(shared.STATS, owner.pk, totals, of=StatsSerializer)
+        return ok(figures, "Your channel's totals.")
 
     @extend_schema(responses={200: OwnVideoSerializer(many=True)})
     @action(detail=False)

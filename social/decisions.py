@@ -14,6 +14,7 @@ from social.models import DecisionName, Outcome, TargetType
 from social.roles import DECIDE_CONTENT, DECIDE_PEOPLE
 from users.models import User
 from users.services import standing
+from videos.services.shown import forget_lists_on_commit
 from videos.services.standing import follow_on_commit
 from videos.services.videos import set_removed
 
@@ -102,6 +103,7 @@ class Remove(Decision):
         """Hide the row."""
         target.removed_at = timezone.now()
         target.save(update_fields=["removed_at"])
+        forget_lists_on_commit()
 
 
 class Restore(Decision):
@@ -123,6 +125,7 @@ class Restore(Decision):
         else:
             target.removed_at = None
             target.save(update_fields=["removed_at"])
+            forget_lists_on_commit()
 
 
 class _AboutPeople(Decision):

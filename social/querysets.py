@@ -12,7 +12,7 @@ from users.models import User
 from users.querysets import in_good_standing, seen_by
 from videos.models import Video
 from videos.querysets import VideoQuerySet, visible_video
-from viztube.api.querysets import CountOf, rows_behind, whether
+from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
 
 Viewer = User | AnonymousUser
 
@@ -170,6 +170,12 @@ def _people(relation: str, condition: Q) -> QuerySet[User]:
         .annotate(followed_at=F("follow__created_at"), follow_id=F("follow__pk"))
         .order_by("-followed_at", "-follow_id")
     )
+
+
+def follows(person: User, channel: UUID | str) -> bool:
+    """Tell whether a person follows a channel."""
+    follows = rows_of(User, "subscribers").filter(subscriber=person, channel=channel)
+    return bool(follows.exists())
 
 
 def channels_for(viewer: Viewer) -> QuerySet[User]:

@@ -15,6 +15,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from users.models import RefreshSession, SecurityEvent, SecurityEventKind, User
 from users.services.audit import record
 from users.services.sessions import revoke, revoke_sessions
+from viztube.api import shared
 from viztube.desk.admin import DeskAdmin, EvidenceAdmin
 from viztube.desk.cells import shorten
 from viztube.desk.filters import (
@@ -63,6 +64,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
             # Nothing else: hashing takes a while, in which the person may have been banned.
             if commit:
                 user.save(update_fields=["password", "updated_at"])
+                shared.forget_everything_on_commit()
             if not user.has_usable_password():
                 revoke_sessions(user=user)
                 record(SecurityEventKind.PASSWORD_CHANGED, user=user)
@@ -185,6 +187,7 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):  # type: ignore[type-arg, misc]
             obj.save(update_fields={"updated_at", *columns.intersection(form.changed_data)})
         else:
             super().save_model(request, obj, form, change)
+        shared.forget_everything_on_commit()
         # A running session remembers for a minute who is staff.
         if "is_staff" in form.changed_data:
             revoke_sessions(user=obj)

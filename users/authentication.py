@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from users.models import User
 from users.principals import caller
-from users.tokens import AccessToken, token_ids, token_invalid, verify_token
+from users.tokens import access_ids, token_invalid
 from viztube.api.errors import CrossSite, NotAuthenticated
 from viztube.api.origins import from_trusted_site
 
@@ -52,7 +52,7 @@ class TokenAuthentication(BaseAuthentication):
 
     @staticmethod
     def _identify(raw: str) -> tuple[User, UUID]:
-        user_id, session_id = token_ids(verify_token(AccessToken, raw))
+        user_id, session_id = access_ids(raw)
         user = caller(user_id=user_id, session_id=session_id)
         if user is None:
             raise token_invalid()

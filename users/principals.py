@@ -22,7 +22,7 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS
 
 from users.models import User
-from viztube.api.caching import CACHE_AWAY
+from viztube.api.caching import CACHE_AWAY, insisting
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +56,10 @@ def forget(session_ids: Iterable[UUID]) -> None:
     # Longer than any token lives, and than the slowest request that could still add an entry.
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()) + LIFETIME
     try:
-        cache.set_many(tombstones, timeout=lifetime)
+        with insisting():
+            cache.set_many(tombstones, timeout=lifetime)
     except CACHE_AWAY:
-        logger.warning("The cache is away: ended sessions may count for up to %s s", LIFETIME)
+        logger.warning("The cache took no word of ended sessions: up to %s s they count", LIFETIME)
 
 
 def _key(session_id: UUID) -> str:

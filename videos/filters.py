@@ -1,14 +1,44 @@
 """Query parameters of the video list."""
 
+import re
 from typing import Any
+
+from django.http import QueryDict
 
 from videos.models import Video
 from videos.querysets import SORT_FIELDS, VideoQuerySet
 from viztube.api.errors import FieldError
 from viztube.api.filters import ChoiceFilter, FilterSet, TextFilter
 from viztube.api.ids import id_or_404
+from viztube.api.pagination import PagePagination
 
 QUERY_LENGTH = 200  # characters
+
+# The pages of the list that many ask for: nobody shall fill the cache with the others.
+FIRST_PAGES = frozenset(map(str, range(1, 5)))
+SHORT_PAGES = frozenset(map(str, range(1, 26)))  # rows
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def first_page(query: QueryDict) -> str | None:
+    """Return a name for one of the first pages of the list, None for any other.
+
+    What is not written as plainly as almost everybody does, or is not valid, has none.
+    """
+    given: dict[str, Any] = query.dict()
+    page = given.pop("page", "1")
+    limit = given.pop("limit", str(PagePagination.default_limit))
+    sort = given.pop("sortBy", "") or "createdAt"
+    direction = given.pop("sortType", "") or "desc"
+    owner = given.pop("userId", "")
+    if given or sort == "relevance" or sort not in SORT_FIELDS or direction not in {"asc", "desc"}:
+        return None
+    if page not in FIRST_PAGES or limit not in SHORT_PAGES:
+        return None
+    if owner and not _ID.fullmatch(owner):
+        return None
+    return f"{sort} {direction} {limit} {page} {owner}"
 
 
 class VideoFilter(FilterSet):

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Upper
 
 from users.models import User
+from videos.files import VideoFiles
 from videos.querysets import SEARCH_CONFIG, VideoManager, title_sort
 from viztube.api.ids import uuid7
 from viztube.media.hls.ladder import CAPS
@@ -31,7 +32,7 @@ class ProcessingStatus(models.TextChoices):
     FAILED = "FAILED"
 
 
-class Video(models.Model):
+class Video(VideoFiles, models.Model):
     """A video and where its files are.
 
     ``folder`` is where the files belong and what addresses are built from; ``stored_folder`` is
@@ -221,40 +222,6 @@ class Video(models.Model):
     def has_folder(self) -> bool:
         """Tell whether one of the files is in a folder of the video's own."""
         return any(name and "/" not in name for name in (self.video_file, self.thumbnail_file))
-
-    @property
-    def video_path(self) -> str:
-        """Return where the original is, below the media root or in the world, "" without one."""
-        return self._path(self.video_file)
-
-    @property
-    def thumbnail_path(self) -> str:
-        """Return where the poster is, below the media root or in the world, "" without one."""
-        return self._path(self.thumbnail_file)
-
-    @property
-    def stream_path(self) -> str:
-        """Return where the master playlist is, below the media root or in the world, or ""."""
-        here = self.stream_file and "://" not in self.stream_file
-        return f"{self.folder}/{self.stream_file}" if here else self.stream_file
-
-    @property
-    def video_file_public_id(self) -> str:
-        """Return what the place of the original calls it: below our media root, its path."""
-        return self.video_public_id or self.video_path
-
-    @property
-    def thumbnail_file_public_id(self) -> str:
-        """Return what the place of the poster calls it."""
-        return self.thumbnail_public_id or self.thumbnail_path
-
-    def _path(self, name: str) -> str:
-        return f"{self.folder}/{name}" if name and "/" not in name else name
-
-    @property
-    def total_views(self) -> int:
-        """Return all views, those not folded yet included when the query asked for them."""
-        return self.views + int(getattr(self, "pending_views", 0))
 
 
 class Rendition(models.Model):

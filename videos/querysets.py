@@ -1,5 +1,6 @@
 """Reads of videos: who may see which, and one method a screen."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -13,7 +14,7 @@ from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
 from viztube.api.errors import not_found
-from viztube.api.querysets import CountOf, rows_behind, whether
+from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
 from viztube.media.paths import FOLDER_PATTERN
 
 SEARCH_CONFIG = "english"
@@ -32,6 +33,8 @@ RENDITION = ("height", "width", "bitrate", "codecs")
 
 # What with_details() adds.
 DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked", "rendition_list")
+# What with_channel_details() adds.
+CHANNEL_DETAILS = ("subscribers_count", "is_subscribed")
 
 
 def title_sort() -> Combinable:
@@ -140,6 +143,13 @@ class VideoQuerySet(models.QuerySet[Any]):
             subscribers_count=CountOf(subscribers),
             is_subscribed=whether(viewer, subscribers, "subscriber"),
         )
+
+    def liked_among(self, ids: Sequence[str], viewer: User) -> set[str]:
+        """Return which of some videos a person likes."""
+        if not ids:
+            return set()
+        likes = rows_of(self.model, "likes").filter(user=viewer, video__in=ids)
+        return {str(video) for video in likes.values_list("video", flat=True)}
 
     def watched_by(self, user: User) -> Self:
         """Return a person's history, what was watched last first."""

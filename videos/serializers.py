@@ -90,7 +90,7 @@ class VideoWithUserSerializer(VideoSerializer):
 class VideoOwnerSerializer(Serializer):
     """Whose video it is, as its page shows them; reads a video with its channel's details."""
 
-    id = serializers.UUIDField(source="user.pk", read_only=True)
+    id = serializers.UUIDField(source="user.id", read_only=True)
     username = serializers.CharField(source="user.username", read_only=True)
     fullname = serializers.CharField(source="user.fullname", read_only=True)
     avatar = MediaAddressField(source="user.avatar")

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -11,10 +12,11 @@ from rest_framework.response import Response
 
 from users.callers import caller
 from users.models import User
-from videos.filters import VideoFilter
+from videos.filters import VideoFilter, first_page
 from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
+from videos.records import COLUMNS, VideoRecord
 from videos.serializers import (
     ProcessingSerializer,
     UpdateSerializer,
@@ -26,14 +28,23 @@ from videos.serializers import (
 )
 from videos.services import uploads, videos, views
 from videos.services.notifications import take_notification
+from viztube.api import shared
 from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
+from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
+from viztube.api.representation import represent
 from viztube.api.responses import ok
 from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
+
+WATCHED = Listing(
+    VideoRecord,
+    COLUMNS,
+    lambda viewer: Video.objects.visible_to(viewer).watched_by(viewer).with_details(viewer),
+)
 
 
 class VideoViewSet(ApiViewSet):
@@ -41,6 +52,8 @@ class VideoViewSet(ApiViewSet):
 
     permission_classes = (IsOwner,)
     public_actions = frozenset({"list", "retrieve", "processing"})
+    # Retrieving one counts a view.
+    counted_actions = frozenset({"retrieve"})
     serializer_class = VideoWithUserSerializer
     filterset_class = VideoFilter
     pagination_class = VideoPagination
@@ -62,19 +75,34 @@ class VideoViewSet(ApiViewSet):
         """Return what this call may touch."""
         user = self.request.user
         videos: VideoQuerySet = Video.objects.all()
-        if self.action == "list":
-            return videos.published().with_details(user)
         videos = videos.visible_to(user)
         if self.action == "processing":
             return videos.select_related("transcoding")
-        if self.action == "retrieve":
-            return videos.with_details(user).with_channel_details(user)
         return videos
 
     def list(self, request: Request) -> Response:
         """Find published videos."""
-        owner = request.query_params.get("userId", "").strip()
-        videos = self.filter_queryset(self.get_queryset())
+        viewer = request.user
+        page = first_page(request.query_params)
+        if page is None:
+            return self._page(viewer)
+
+        def as_everyone_sees_it() -> Any:
+            return self._page(AnonymousUser()).data["data"]
+
+        found = shared.read(
+            shared.VIDEO_LIST, page, as_everyone_sees_it, of=VideoWithUserSerializer
+        )
+        if isinstance(viewer, User):
+            liked = Video.objects.liked_among([video["id"] for video in found["docs"]], viewer)
+            for video in found["docs"]:
+                video["isLiked"] = video["id"] in liked
+        return ok(found, "Videos found.")
+
+    def _page(self, viewer: User | AnonymousUser) -> Response:
+        """Return the page that the parameters ask for, as somebody sees it."""
+        owner = self.request.query_params.get("userId", "").strip()
+        videos = self.filter_queryset(Video.objects.published().with_details(viewer))
         return self.answer_list(
             videos, of=User.objects.channels().filter(pk=owner) if owner else None
         )
@@ -92,11 +120,11 @@ class VideoViewSet(ApiViewSet):
     @extend_schema(responses={200: VideoPageSerializer})
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a video and count the view; HEAD counts none."""
-        video = self.get_object()
-        if request.method == "GET":
-            views.record_view(video=video, user=request.user)
-            video.pending_views += 1
-        return ok(VideoPageSerializer(video).data, "Video found.")
+        read = views.watch if request.method == "GET" else views.look
+        video = read(video=id_or_404(pk), viewer=request.user)
+        if video is None:
+            raise not_found()
+        return ok(represent(VideoPageSerializer, video), "Video found.")
 
     @extend_schema(request=UpdateSerializer, responses={200: VideoSerializer})
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -170,15 +198,9 @@ class WatchHistoryViewSet(ApiViewSet):
         "destroy": (WRITE,),
     }
 
-    def get_queryset(self) -> VideoQuerySet:
-        """Return what the caller watched and may still see."""
-        user = caller(self.request)
-        videos: VideoQuerySet = Video.objects.visible_to(user)
-        return videos.watched_by(user).with_details(user)
-
     def list(self, request: Request) -> Response:
         """List what one has watched, the latest first."""
-        return self.answer_list(self.get_queryset())
+        return self.answer_list(WATCHED(viewer=caller(request)))
 
     @extend_schema(operation_id="user_watch_history_clear", responses={200: OpenApiTypes.OBJECT})
     def clear(self, request: Request) -> Response:

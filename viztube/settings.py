@@ -142,26 +142,24 @@ _database.setdefault("OPTIONS", {})["options"] = "-c pg_trgm.word_similarity_thr
 # libpq prefers these options to PGOPTIONS, so what a release gives its migrations has a name.
 if _lock_seconds := env.integer("DATABASE_LOCK_TIMEOUT", 0, minimum=0, maximum=3600):
     _database["OPTIONS"]["options"] += f" -c lock_timeout={_lock_seconds}s"
-# One pool a process; as many connections as gunicorn has threads. 0 turns pooling off.
-_pool_size = env.integer("DATABASE_POOL_SIZE", 4, minimum=0, maximum=100)
-if _pool_size:
-    _database["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": _pool_size,
-        "timeout": 5,
-    }
-DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+# What statements.py runs is planned anew only the first few times on a connection.
+_database["OPTIONS"]["prepare_threshold"] = 5
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {**_database, "ENGINE": "viztube.api.database", "CONN_MAX_AGE": 0}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "viztube.api.caching.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "viztube",
         "OPTIONS": {
             "serializer": "viztube.api.caching.JSONSerializer",
             "socket_connect_timeout": 0.25,
             "socket_timeout": 0.25,
+            # With this one redis-py closes a connection on which something unread has arrived.
+            "protocol": 2,
         },
     }
 }
@@ -323,7 +321,12 @@ SPECTACULAR_SETTINGS = {
         "from a page of this site or of an allowed one, else they get `cross_site`.\n\n"
         "Answers say how often one may still ask (`RateLimit-Policy` and `RateLimit`, as "
         "draft-ietf-httpapi-ratelimit-headers has them), for the limit that is closest. Who asks "
-        "too often gets `throttled`: wait as long as `Retry-After` says."
+        "too often gets `throttled`: wait as long as `Retry-After` says.\n\n"
+        "What is read signed out has an `ETag`: sent back as `If-None-Match`, it spares the body "
+        "(304) while nothing has changed. What is read signed in is for its caller alone, and no "
+        "cache keeps it. Whoever changes something reads it changed. Views, and suspensions that "
+        "end by themselves, may show up to 10 seconds late in the list of videos, 30 seconds late "
+        "in the dashboard's totals and 60 seconds late on the page of a channel."
     ),
     "VERSION": "2",
     "OAS_VERSION": "3.1.0",

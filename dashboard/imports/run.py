@@ -36,6 +36,7 @@ from dashboard.imports.social import (
 )
 from dashboard.imports.videos import History, Videos
 from dashboard.imports.writing import insert, lock_present
+from viztube.api import shared
 
 ATTEMPTS = 5  # for a batch that somebody else stands in the way of
 LOCK_SECONDS = 5
@@ -155,6 +156,7 @@ def _import_batch(kind: Kind, rows: Sequence[OldRow], old: OldDatabase, report: 
                 raise
             # Before the commit: said twice is better than not at all.
             report.write(batch.lines)
+            shared.forget_everything_on_commit()
             return batch
     raise ImportStopped(
         f"Rows of {kind.name} are being changed by somebody else all the time: run the same "

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from dashboard.services.clips import LIFE, MANDELBROT, TEST_CARD, generate_clip
 from social.models import Comment, ReportReason, TargetType
+from social.services.comments import add_comment
 from social.services.reports import report
 from users.models import User
 from videos.models import Video
@@ -74,7 +75,7 @@ def create_demo(*, password: str, say: Callable[[str], object]) -> User:
 def _spam(video: Video, *, reporter: User) -> None:
     """Let a visitor write something that is reported, so that staff have a case to decide."""
     visitor = User.objects.create_user(VISITOR, "visitor@viztube.example", fullname="A visitor")
-    comment = Comment.objects.create(user=visitor, video=video, content=REPORTED[1])
+    comment = add_comment(user=visitor, video=video, content=REPORTED[1])
     report(
         reporter=reporter,
         targets=Comment.objects.all(),

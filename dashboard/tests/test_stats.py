@@ -113,6 +113,11 @@ def test_totals_cost_one_and_the_caller(user_client: Client, user: User, rows: i
     # The caller with the session; the totals.
     assert len(statements) == 2, statements
 
+    with captured_queries() as statements:
+        assert user_client.get("dashboard/stats").data == stats(rows, rows, rows, rows)
+
+    assert statements == []
+
 
 def test_a_caller_who_is_gone_by_now_is_404(user_client: Client, user: User) -> None:
     assert user_client.get("dashboard/stats").status == 200

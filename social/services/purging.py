@@ -21,6 +21,7 @@ from users.models import User
 from users.services.pictures import discard_picture
 from users.services.sessions import revoke_sessions
 from videos.services.videos import delete_video
+from viztube.api import shared
 from viztube.api.errors import ApiError
 
 BATCH = 500  # rows a step
@@ -119,6 +120,7 @@ def purge(*, person: User, actor: Actor, reason: str, advance: Advance) -> None:
             while ids := list(share.rows(person).values_list("pk", flat=True)[: share.batch]):
                 with transaction.atomic():
                     share.delete(share.rows(person).filter(pk__in=ids))
+                    shared.forget_everything_on_commit()
                 advance(share.label, len(ids))
         if _close(person, actor, reason):
             return
@@ -150,4 +152,5 @@ def _close(person: User, actor: Actor, reason: str) -> bool:
         for address in {row.avatar, row.cover_image}:
             discard_picture(address)
         row.delete()
+        shared.forget_everything_on_commit()
     return True

@@ -4,12 +4,13 @@ Whoever toggles must see what the toggle before has committed, so a single state
 all statements of a person about a thing wait for each other, and each then looks anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Func, Model, QuerySet, TextField, Value
+from django.db.models.expressions import Combinable
 from rest_framework.generics import get_object_or_404
 
 from users.models import User
@@ -23,19 +24,22 @@ class TakeTurn(Func):
     output_field = TextField()
 
 
-def in_turn(targets: QuerySet[Any] | None, pk: str, person: User) -> UUID:
+def in_turn(
+    targets: QuerySet[Any] | None,
+    pk: str,
+    person: User,
+    *,
+    along: Callable[[UUID], Combinable] = Value,
+) -> tuple[UUID, Any]:
     """Return the id of one of the targets when it is this person's turn; Http404 for another.
 
-    None stands for whatever there is or is not: to end something, one need not see it any more. In
-    one statement, inside the caller's transaction.
+    None stands for whatever there is or is not: to end something, one need not see it any more.
+    With it comes what is asked ``along``. In one statement, inside the caller's transaction.
     """
     target = id_or_404(pk)
     turn = TakeTurn(Value(_key(person.pk, target), output_field=BigIntegerField()))
-    if targets is None:
-        list(User.objects.filter(pk=person.pk).values_list(turn))
-    else:
-        get_object_or_404(targets.only("pk").annotate(turn=turn), pk=target)
-    return target
+    rows = User.objects.filter(pk=person.pk) if targets is None else targets.filter(pk=target)
+    return target, get_object_or_404(rows.values_list(along(target), turn))[0]
 
 
 def change(model: type[Model], columns: Mapping[str, Any], *, wanted: bool | None) -> bool:

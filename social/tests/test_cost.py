@@ -195,7 +195,7 @@ def test_a_playlist_costs_two(
 
 @pytest.mark.parametrize("rows", [1, 50])
 @pytest.mark.parametrize("signed_in", [0, 1])
-def test_a_channel_costs_one(
+def test_a_channel_costs_one_until_it_is_remembered(
     api: Client, user_client: Client, user: User, rows: int, signed_in: int
 ) -> None:
     channel = UserFactory.create(password=None)
@@ -205,9 +205,15 @@ def test_a_channel_costs_one(
     with captured_queries() as statements:
         data = (user_client if signed_in else api).get(f"user/c/{channel.username}").data
 
-    # The caller with the session, if any; the channel with its counts.
+    # The channel with its counts; the caller with the session and whether they follow it, if any.
     assert data["subscriberCount"] == data["videosCount"] == rows
-    assert len(statements) == 1 + signed_in, statements
+    assert len(statements) == 1 + 2 * signed_in, statements
+
+    with captured_queries() as statements:
+        assert (user_client if signed_in else api).get(f"user/c/{channel.username}").data == data
+
+    # Whether the caller follows it.
+    assert len(statements) == signed_in, statements
 
 
 def likable(letter: str) -> Any:

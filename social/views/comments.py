@@ -18,16 +18,32 @@ from social.serializers import (
     CommentWithUserSerializer,
 )
 from social.services import changes
+from social.services.comments import add_comment, delete_comment
 from social.views.parameters import ID, path_id
 from users.callers import caller
 from videos.models import Video
 from viztube.api.ids import id_or_404
+from viztube.api.listings import Listing
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
+from viztube.api.statements import Record
 from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 VIDEO_ID = path_id("video_id")
+
+COMMENTS = Listing(
+    Record,
+    (
+        *("id", "content", "user_id", "video_id", "created_at", "updated_at"),
+        *("likes_count", "is_liked"),
+        *("user__id", "user__username", "user__fullname", "user__avatar"),
+    ),
+    lambda viewer, video: (
+        Comment.objects.published().filter(video=video).with_details(viewer).newest_first()
+    ),
+    of=lambda viewer, video: Video.objects.visible_to(viewer).filter(pk=video),
+)
 
 
 class MayDelete(IsOwner):
@@ -64,12 +80,7 @@ class CommentViewSet(ApiViewSet):
     @extend_schema(parameters=[VIDEO_ID], responses={200: CommentWithUserSerializer(many=True)})
     def list(self, request: Request, video_id: str) -> Response:
         """List what was said about a video, the latest first."""
-        video = id_or_404(video_id)
-        comments = Comment.objects.published().filter(video=video)
-        return self.answer_list(
-            comments.with_details(request.user).newest_first(),
-            of=Video.objects.visible_to(request.user).filter(pk=video),
-        )
+        return self.answer_list(COMMENTS(viewer=request.user, video=id_or_404(video_id)))
 
     @extend_schema(
         parameters=[VIDEO_ID], request=CommentFormSerializer, responses={201: CommentSerializer}
@@ -80,7 +91,7 @@ class CommentViewSet(ApiViewSet):
         video = get_object_or_404(videos, pk=video_id)
         form = CommentFormSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        comment = Comment.objects.create(user=caller(request), video=video, **form.validated_data)
+        comment = add_comment(user=caller(request), video=video, **form.validated_data)
         return ok(CommentSerializer(comment).data, "Comment added.", status=201)
 
     @extend_schema(
@@ -97,5 +108,5 @@ class CommentViewSet(ApiViewSet):
     @extend_schema(parameters=[ID], responses={200: OpenApiTypes.OBJECT})
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete what one has said, or what somebody said under one's own video."""
-        changes.delete(self.get_object())
+        delete_comment(self.get_object())
         return ok(message="Comment deleted.")

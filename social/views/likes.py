@@ -12,12 +12,15 @@ from social.services.likes import set_like
 from social.views.parameters import ID
 from users.callers import caller
 from videos.models import Video
-from videos.querysets import VideoQuerySet
+from videos.records import COLUMNS, VideoRecord
 from videos.serializers import VideoWithUserSerializer
+from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
 from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
+
+LIKED = Listing(VideoRecord, COLUMNS, lambda viewer: videos_liked_by(viewer).with_details(viewer))
 
 
 class LikeViewSet(ApiViewSet):
@@ -61,11 +64,6 @@ class LikedVideosViewSet(ApiViewSet):
     filter_backends = ()
     scopes = {"list": (READ,)}
 
-    def get_queryset(self) -> VideoQuerySet:
-        """Return what the caller likes and may still see."""
-        user = caller(self.request)
-        return videos_liked_by(user).with_details(user)
-
     def list(self, request: Request) -> Response:
         """List the videos one likes, the one liked last first."""
-        return self.answer_list(self.get_queryset())
+        return self.answer_list(LIKED(viewer=caller(request)))

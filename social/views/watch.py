@@ -10,7 +10,6 @@ from csp.constants import NONE, SELF
 from csp.decorators import csp
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import IntegrityError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -19,9 +18,10 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from social.models import Comment
-from videos.models import Video
+from videos.records import VideoRecord
 from videos.serializers import VideoPageSerializer
-from videos.services.views import record_view
+from videos.services import views
+from viztube.api.representation import represent
 from viztube.api.throttling import READ, limited
 from viztube.desk.cells import shorten
 from viztube.desk.policy import origins_of
@@ -39,35 +39,29 @@ _ANYONE = AnonymousUser()
 @cache_control(no_cache=True)
 def watch(request: HttpRequest, pk: str) -> HttpResponseBase:
     """Show a video and count the view, as the API does; HEAD counts none."""
-    video = _find(pk)
+    video = _find(request, pk)
     if video is None:
         return _missing(request)
-    if request.method == "GET":
-        try:
-            record_view(video=video, user=_ANYONE)
-        except IntegrityError:  # deleted meanwhile
-            return _missing(request)
-        video.pending_views += 1
-    comments = Comment.objects.published().filter(video=video)
-    files = VideoPageSerializer(video).data
+    comments = Comment.objects.published().filter(video=video.id)
+    files = represent(VideoPageSerializer, video)
     context = {
         "video": video,
         "files": files,
         "comments": list(comments.with_details(_ANYONE).newest_first()[:COMMENTS]),
-        "address": settings.PUBLIC_URL + reverse("watch", args=[video.pk]),
+        "address": settings.PUBLIC_URL + reverse("watch", args=[video.id]),
         "summary": _summary(video),
     }
     return _page(request, "watch.html", context, files)
 
 
-def _find(pk: str) -> Any:
+def _find(request: HttpRequest, pk: str) -> VideoRecord | None:
     """Return the video with what its page shows, None when there is none that everyone may see."""
     try:
         key = UUID(pk)
     except ValueError:
         return None
-    videos = Video.objects.published().filter(pk=key)
-    return videos.with_details(_ANYONE).with_channel_details(_ANYONE).first()
+    read = views.watch if request.method == "GET" else views.look
+    return read(video=key, viewer=_ANYONE)
 
 
 def _missing(request: HttpRequest) -> HttpResponseBase:
@@ -82,7 +76,7 @@ def _page(
     return csp(_policy(files))(lambda _: page)(request)
 
 
-def _summary(video: Video) -> str:
+def _summary(video: VideoRecord) -> str:
     """Return what other sites show below the title, on one line."""
     return shorten(video.description, SUMMARY_LENGTH) or f"A video by {video.user.fullname}"
 

@@ -15,6 +15,7 @@ from users.models import SecurityEventKind, User
 from users.services.audit import record
 from users.services.pictures import discard_picture, push_on_commit
 from users.services.sessions import revoke_sessions
+from users.services.shown import forget_person_on_commit
 from viztube.api.errors import FieldError, UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
 from viztube.media.paths import PUBLISHED
@@ -67,6 +68,7 @@ def replace_picture(*, user: User, picture: Picture, upload: "UploadedFile[bytes
         # Two at once: each must discard what the other stored, so the second waits.
         old = User.objects.locked().get(pk=user.pk)
         user.save(update_fields=[picture.column, "updated_at"])
+        forget_person_on_commit(old.username)
         place_on_commit(source, target)
         push_on_commit(user=user, columns=[picture.column])
         discard_picture(getattr(old, picture.column))
@@ -75,9 +77,11 @@ def replace_picture(*, user: User, picture: Picture, upload: "UploadedFile[bytes
 
 def update_account(*, user: User, changes: dict[str, Any]) -> User:
     """Change name, username or address; raises IntegrityError when taken."""
+    before = user.username
     for name, value in changes.items():
         setattr(user, name, value)
     user.save(update_fields=[*changes, "updated_at"])
+    forget_person_on_commit(before, user.username)
     return user
 
 
@@ -92,6 +96,7 @@ def change_password(
             # Not set_password, after which EndSessionsValidator would end this session too.
             locked.password = make_password(new_password)
             locked.save(update_fields=["password", "updated_at"])
+            forget_person_on_commit(locked.username)
             revoke_sessions(user=locked, keep=session_id)
         done = SecurityEventKind.PASSWORD_CHANGED if right else SecurityEventKind.PASSWORD_WRONG
         record(done, user=locked, device=device)

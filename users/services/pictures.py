@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import CharField, F, Func, Q
 
 from users.models import User
+from users.services.shown import forget_person_on_commit
 from viztube.media.backends import Kind, MediaMissing, MediaRefused, cloud
 from viztube.media.paths import PUBLISHED, is_own_id, is_stored_folder, public_id_of
 from viztube.media.placement import discard_on_commit, place_on_commit
@@ -77,6 +78,7 @@ def send_picture(*, user_id: UUID, column: str, look_first: bool = True) -> bool
         rows = User.objects.filter(pk=user_id, **{column: path})
         # Nobody edited the account: updated_at stays.
         if rows.update(**{column: stored.address}):
+            _forget_on_commit(user_id)
             delete_folder.defer(folder=folder)
             return True
     if not User.objects.filter(pk=user_id, **{column: stored.address}).exists():
@@ -118,10 +120,15 @@ def fetch_picture(*, user_id: UUID, column: str) -> bool:
             # Nobody edited the account: updated_at stays.
             if not rows.update(**{column: f"{target}/{file.name}"}):
                 raise PictureReplaced(address)
+            _forget_on_commit(user_id)
             place_on_commit(folder.name, target)
             if is_own_id(public_id):
                 remove_from_cloud.defer(kind=Kind.IMAGE.value, public_id=public_id)
     return True
+
+
+def _forget_on_commit(user_id: UUID) -> None:
+    forget_person_on_commit(*User.objects.filter(pk=user_id).values_list("username", flat=True))
 
 
 def discard_picture(address: str) -> None:

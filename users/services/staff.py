@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
 from users.models import User
+from viztube.api import shared
 from viztube.api.errors import Conflict
 
 
@@ -80,6 +81,7 @@ def appoint(
                 appointment.changes.append(name.removeprefix("is_"))
         if appointment.changes:
             user.save()
+            shared.forget_everything_on_commit()
         missing = set(groups) - set(user.groups.all())
         user.groups.add(*missing)
         appointment.changes += sorted(f"group {group.name}" for group in missing)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from users.models import User
 from users.services.sessions import revoke_sessions
+from viztube.api import shared
 
 
 def change(*, user: User, is_active: bool, suspended_until: datetime | None, reason: str) -> None:
@@ -16,5 +17,6 @@ def change(*, user: User, is_active: bool, suspended_until: datetime | None, rea
     user.suspended_until = suspended_until
     user.suspension_reason = reason
     user.save(update_fields=["is_active", "suspended_until", "suspension_reason", "updated_at"])
+    shared.forget_everything_on_commit()
     if not user.may_sign_in:
         revoke_sessions(user=user)

@@ -134,7 +134,7 @@ def broken(error: Exception) -> Callable[..., Any]:
 def test_without_the_cache_the_database_is_asked(
     device: Device, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    for name in ("get", "add", "set_many"):
+    for name in ("get", "get_many", "add", "set_many"):
         monkeypatch.setattr(cache._cache, name, broken(error), raising=False)  # type: ignore[attr-defined]
 
     assert device.works()

@@ -10,6 +10,7 @@ from uuid import UUID
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import Asset, assets_of
 from videos.services.pushes import PATIENCE
+from videos.services.shown import forget_lists_on_commit
 from viztube.media.backends import cloud
 
 
@@ -54,11 +55,13 @@ def confirm_stream(*, video_id: UUID, public_id: str, since: float) -> None:
     )
     # Nobody edits the video here: update() leaves updated_at as it is.
     if backend.answers_with_playlist(address):
-        waiting.update(
+        found = waiting.update(
             stream_file=address,
             processing_status=ProcessingStatus.COMPLETED,
             processing_error="",
         )
+        if found:
+            forget_lists_on_commit()
         return
     processing = waiting.filter(processing_status=ProcessingStatus.PROCESSING)
     if time.time() - since > PATIENCE:
@@ -66,6 +69,7 @@ def confirm_stream(*, video_id: UUID, public_id: str, since: float) -> None:
             processing_status=ProcessingStatus.FAILED,
             processing_error="Cloudinary made no stream of this video.",
         )
+        forget_lists_on_commit()
     elif processing.exists():
         raise StreamNotReady(f"{address} does not answer yet.")
 

@@ -10,6 +10,7 @@ from users.models import User
 from videos.models import ProcessingStatus, Video
 from videos.services.publication import relocate_on_commit
 from videos.services.pushes import push_on_commit
+from videos.services.shown import forget_video_on_commit
 from videos.services.transcoding import is_made_here, request_stream
 from viztube.api.errors import UnsupportedMedia
 from viztube.media.images import NotAnImage, store_image
@@ -61,6 +62,7 @@ def upload_video(
         with transaction.atomic():
             relocate_on_commit(video=video)
             video.save(force_insert=True)
+            forget_video_on_commit(video)
             push_on_commit(video=video)
             if is_made_here():
                 request_stream(video=video)

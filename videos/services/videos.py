@@ -13,6 +13,7 @@ from videos.services.assets import SLOTS, assets_of, undo_pushes
 from videos.services.placement import finish_move
 from videos.services.publication import relocate_on_commit
 from videos.services.pushes import push_on_commit
+from videos.services.shown import forget_video_on_commit
 from videos.services.uploads import store_poster
 from videos.tasks import remove_asset, remove_old_poster
 from viztube.api.errors import FieldError, not_found
@@ -50,6 +51,7 @@ def update_video(
             if row.is_misplaced:
                 relocate_on_commit(video=row)
             row.save()
+            forget_video_on_commit(row)
             if poster is not None:
                 # Last, so that a row that cannot be saved leaves no picture behind.
                 if not had_folder:
@@ -87,6 +89,7 @@ def delete_video(*, video: Video) -> None:
         _discard_assets(row, *SLOTS)
         row.comments.all().purge()
         row.delete()
+        forget_video_on_commit(row)
 
 
 def _discard_assets(row: Video, *slots: str) -> None:

@@ -1,13 +1,43 @@
 """Counting views exactly: one row a view, folded into totals in the background."""
 
+from uuid import UUID
+
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
 from django.utils import timezone
 
 from users.models import User
-from videos.models import Video, ViewEvent, WatchHistory
+from videos.models import Video
+from videos.records import PAGE_COLUMNS, VideoRecord
+from viztube.api.ids import uuid7
+from viztube.api.statements import Records, Statement, make, run
 
 FOLD_VIDEOS = 1000  # videos a statement
+
+_SEEN = Statement(
+    lambda viewer, video: Video.objects.visible_to(viewer).filter(pk=video).values("id")
+)
+_PAGE = Records(
+    VideoRecord,
+    lambda viewer, video: (
+        Video.objects.visible_to(viewer)
+        .filter(pk=video)
+        .with_details(viewer)
+        .with_channel_details(viewer)
+        .values(*PAGE_COLUMNS)
+    ),
+)
+_LOCK = "seen AS MATERIALIZED ({} FOR KEY SHARE OF videos_video)"
+_COUNT = """
+viewed AS (
+    INSERT INTO videos_viewevent (video_id, viewed_at) SELECT id, %s FROM seen
+)"""
+_REMEMBER = """
+remembered AS (
+    INSERT INTO videos_watchhistory (id, user_id, video_id, watched_at)
+    SELECT %s, %s, id, %s FROM seen
+    ON CONFLICT (user_id, video_id) DO UPDATE SET watched_at = EXCLUDED.watched_at
+)"""
 
 # Videos are locked before their events are deleted, as deleting a video does it: no deadlock.
 _FOLD = """
@@ -35,22 +65,35 @@ WHERE videos_video.id = totals.video_id
 """
 
 
-def record_view(*, video: Video, user: User | AnonymousUser) -> None:
-    """Count one view and put the video into the viewer's history.
+def look(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
+    """Return a video's page as a person sees it, None when they may not; counts no view."""
+    return _PAGE.first(viewer=viewer, video=video)
 
-    Raises IntegrityError (answered 404) when the video is deleted at the same moment.
 
-    Two transactions: at the end of one, a new view waits for who is deleting its video, and who
-    deletes it waits for whoever has an entry of its history locked.
+def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
+    """Count one view, put the video into the viewer's history, and return its page with that view.
+
+    None when the video is not there, or the viewer may not see it: then nothing is counted. In one
+    statement. It locks the video first, so that a deletion at the same moment is waited for, and
+    never one by the other in a circle: who deletes a video locks it and then its entries in
+    histories.
     """
-    ViewEvent.objects.create(video=video)
-    if isinstance(user, User):
-        WatchHistory.objects.bulk_create(
-            [WatchHistory(user=user, video=video, watched_at=timezone.now())],
-            update_conflicts=True,
-            unique_fields=["user", "video"],
-            update_fields=["watched_at"],
-        )
+    asked = {"viewer": viewer, "video": video}
+    seen, given = _SEEN.form(asked)
+    page, _ = _PAGE.statement.form(asked)
+    now = timezone.now()
+    steps, parameters = [_LOCK.format(seen.sql), _COUNT], [*seen.arguments(given), now]
+    if isinstance(viewer, User):
+        steps.append(_REMEMBER)
+        parameters += [uuid7(), viewer.pk, now]
+    sql = f"WITH {', '.join(steps)} SELECT page.* FROM ({page.sql}) page, seen"
+    rows = _PAGE.statement.read(page, run(sql, [*parameters, *page.arguments(given)]))
+    if not rows:
+        return None
+    record = make(VideoRecord, page.names, rows[0])
+    # The statement does not see what it adds.
+    record.pending_views += 1
+    return record
 
 
 def fold_views() -> int:

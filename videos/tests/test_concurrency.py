@@ -132,19 +132,16 @@ def test_an_edit_does_not_undo_what_was_folded_meanwhile(user_client: Client, us
 
 
 def test_a_view_of_a_video_that_is_deleted_meanwhile_is_404(
-    api: Client, user_client: Client, monkeypatch: pytest.MonkeyPatch
+    api: Client, user_client: Client
 ) -> None:
-    video = VideoFactory.create()
-    record = views.record_view
-
-    def delete_first(*, video: Video, user: Any) -> None:
-        at_once([lambda: Video.objects.filter(pk=video.pk).delete()])
-        record(video=video, user=user)
-
-    monkeypatch.setattr(views, "record_view", delete_first)
     for client in (api, user_client):
-        answer = client.get(f"videos/{video.pk}")
-        assert (answer.status, answer.code) == (404, "not_found")
+        video = VideoFactory.create()
+        with transaction.atomic():
+            Video.objects.locked().get()
+            watched = Started(lambda client=client, pk=video.pk: client.get(f"videos/{pk}"))
+            assert watched.waits()
+            delete_video(video=video)
+        assert [(one.status, one.code) for one in watched.results()] == [(404, "not_found")]
     assert not ViewEvent.objects.exists()
     assert not WatchHistory.objects.exists()
 

@@ -36,6 +36,28 @@ def test_a_list_for_somebody_signed_in_costs_one_more(user_client: Client, rows:
     assert len(statements) == 3, statements
 
 
+@pytest.mark.parametrize(
+    "query", ["", "page=2&limit=1", "sortBy=title&sortType=asc", "userId={owner}"]
+)
+@pytest.mark.parametrize("signed_in", [0, 1])
+def test_a_first_page_costs_nothing_once_it_is_remembered(
+    api: Client, user_client: Client, signed_in: int, query: str
+) -> None:
+    owner = VideoFactory.create_batch(25)[0].user
+    path = f"videos?{query.format(owner=owner.pk)}"
+    page = api.get(path).data
+    # So that the caller is remembered.
+    user_client.get("user/sessions")
+    with captured_queries() as statements:
+        again = (user_client if signed_in else api).get(path).data
+
+    # Which of them the caller likes.
+    liked = False if signed_in else None
+    assert page["docs"]
+    assert again == {**page, "docs": [{**video, "isLiked": liked} for video in page["docs"]]}
+    assert len(statements) == signed_in, statements
+
+
 @pytest.mark.parametrize("rows", [1, 50])
 def test_a_cursor_costs_no_more(api: Client, rows: int) -> None:
     VideoFactory.create_batch(rows + 1)

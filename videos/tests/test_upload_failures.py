@@ -14,6 +14,7 @@ from videos.services import uploads
 from videos.tests.factories import VideoFactory
 from videos.tests.jobs import waiting_jobs
 from viztube.api.tests.fixtures import Client
+from viztube.media import uploads as uploading
 from viztube.media.commands import CommandFailed
 from viztube.media.images import NotAnImage
 from viztube.media.probe import NotAVideo
@@ -42,7 +43,7 @@ BROKEN_DISK = OSError(errno.EIO, "Input/output error")
         ("extract_poster", NO_ROOM, 503),
         ("store_image", NotAnImage("must be a picture"), 415),
         ("store_image", NO_ROOM, 503),
-        ("store_image", BROKEN_DISK, 500),
+        ("store_image", BROKEN_DISK, 503),
         ("relocate_on_commit", OperationalError("the database went away"), 503),
         ("relocate_on_commit", MemoryError("17 bytes short"), 500),
     ],
@@ -104,7 +105,7 @@ def test_a_row_that_a_constraint_refuses(
     assert waiting_jobs() == []
 
 
-@pytest.mark.parametrize(("error", "status"), [(NO_ROOM, 503), (BROKEN_DISK, 500)])
+@pytest.mark.parametrize(("error", "status"), [(NO_ROOM, 503), (BROKEN_DISK, 503)])
 def test_a_disk_that_fails_while_the_file_is_taken_over(
     user_client: Client,
     tiny_clip: Any,
@@ -135,6 +136,43 @@ def test_a_disk_that_is_full_while_the_file_arrives(
     assert (answer.status, answer.code) == (503, "unavailable")
     assert answer.response["Retry-After"]
     assert stored_files() == set()
+
+
+@pytest.fixture(params=["read-only", "gone"])
+def no_disk(
+    request: pytest.FixtureRequest, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Take the disk of the files away."""
+    if request.param == "gone":
+        # What is below a file cannot even be looked for.
+        media_root.write_bytes(b"")
+    else:
+        error = OSError(errno.EROFS, "Read-only file system")
+        monkeypatch.setattr(uploading, "NamedTemporaryFile", raising(error))
+
+
+@pytest.mark.usefixtures("no_disk")
+def test_without_the_disk_of_the_files_only_uploads_are_refused(
+    user_client: Client, tiny_clip: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    video = VideoFactory.create()
+
+    answers = [
+        user_client.post("videos", {"title": "x", "videoFile": tiny_clip}),
+        user_client.patch("user/update-avatar", {"avatar": picture()}),
+    ]
+
+    assert {(answer.status, answer.code) for answer in answers} == {(503, "unavailable")}
+    assert {answer.response["Retry-After"] for answer in answers} == {"5"}
+    assert {answer.body["message"] for answer in answers} == {
+        "Files cannot be stored right now. Try again later."
+    }
+    # Somebody has to do something about it.
+    assert [record.levelname for record in caplog.records].count("ERROR") == len(answers)
+    assert list(Video.objects.all()) == [video]
+    assert waiting_jobs() == []
+    assert user_client.get("videos").data["docs"][0]["id"] == str(video.pk)
+    assert user_client.get(f"videos/{video.pk}").status == 200
 
 
 def test_a_move_that_fails_after_the_commit_is_made_up_for_by_a_job(

@@ -27,6 +27,12 @@ from viztube.api.times import wire_time
 
 logger = logging.getLogger(__name__)
 
+# What a disk says that is gone, broken or read-only, or that we may no longer write to.
+_DISK_AWAY = {
+    *(errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN),
+    *(errno.EACCES, errno.EPERM, errno.ENOTDIR),
+}
+
 Details = dict[str, list[dict[str, str]]]
 
 
@@ -123,6 +129,12 @@ class Unavailable(ApiError):
     headers = {"Retry-After": "5"}
 
 
+class StorageAway(Unavailable):
+    """The disk that files live on takes none: it is gone, broken or read-only."""
+
+    default_detail = "Files cannot be stored right now. Try again later."
+
+
 class ServerError(ApiError):
     """A fault of ours; the request id is what support needs."""
 
@@ -182,7 +194,8 @@ def error_payload(
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Answer any exception of an API view in the envelope (DRF's ``EXCEPTION_HANDLER``)."""
     failure = as_api_error(error)
-    if isinstance(failure, ServerError):
+    if isinstance(failure, ServerError | StorageAway):
+        # A disk does not come back by itself: somebody should hear of it.
         logger.error("Unhandled error in an API view", exc_info=error)
         got_request_exception.send(sender=None, request=context.get("request"))
     elif isinstance(failure, Unavailable):
@@ -193,6 +206,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     )
     for name, value in failure.headers.items():
         response[name] = value
+    if isinstance(failure, Unavailable):
+        # Else Django writes an error as well, and Sentry gets one, for each request of an outage.
+        response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
@@ -223,8 +239,10 @@ def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911, PLR0912 - a li
             return _integrity_error(error)
         case OperationalError() | InterfaceError():
             return Unavailable()
-        case OSError(errno=errno.ENOSPC):
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return Unavailable("There is no room for this right now. Try again later.")
+        case OSError(errno=code) if code in _DISK_AWAY:
+            return StorageAway()
         case _:
             return ServerError()
 

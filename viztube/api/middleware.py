@@ -1,5 +1,6 @@
 """Middleware: request ids, optional trailing slashes, and errors that no API view answered."""
 
+import logging
 import re
 from collections.abc import Callable
 from uuid import uuid4
@@ -7,12 +8,14 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from viztube.api.errors import error_payload
+from viztube.api.errors import Unavailable, as_api_error, error_payload
 from viztube.api.renderers import dumps
 from viztube.api.request_ids import request_id, set_request_id
 from viztube.api.requests import content_length
 
 API_PREFIX = "/api/"
+logger = logging.getLogger(__name__)
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -72,6 +75,21 @@ class ErrorEnvelopeMiddleware:
         response.content = dumps(error_payload(response.status_code, code, message))
         response["Content-Type"] = "application/json"
         response["Content-Length"] = str(len(response.content))
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503 when a view that is not the API's needs what is away: a page, or admin."""
+        failure = as_api_error(exception)
+        if not isinstance(failure, Unavailable):
+            return None
+        logger.warning("A dependency is away: %s", exception)
+        response = HttpResponse(
+            failure.message,
+            status=failure.status_code,
+            headers=dict(failure.headers),
+            content_type="text/plain; charset=utf-8",
+        )
+        response._has_been_logged = True  # type: ignore[attr-defined] # as by the API's handler
         return response
 
 

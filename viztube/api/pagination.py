@@ -1,12 +1,11 @@
 """Pages of lists, by number or by cursor.
 
-A list's queryset is ordered by one field and then by an id, both in the same direction. A cursor is
-the (field, id) of the last row seen, so the next page is a row-value comparison that an index on
+A list is ordered by one field and then by an id, both in the same direction. A cursor is the
+(field, id) of the last row seen, so the next page is a row-value comparison that an index on
 (field, id) answers at any depth. Both may be annotations: the videos that a person likes are
 ordered by columns of the likes.
 """
 
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from copy import deepcopy
 from datetime import datetime
@@ -15,28 +14,20 @@ from uuid import UUID
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.db.models import F, Func, QuerySet, TextField, Value
-from django.db.models.lookups import GreaterThan, LessThan
+from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from viztube.api.errors import FieldError
+from viztube.api.listings import Order, Position, QuerySetSource, Source
 from viztube.api.responses import ok
 from viztube.api.shapes import PAGINATION_SCHEMA
 
 MAX_LIMIT = 100
-EXACT_COUNT = 10_000
 # Beyond any list we could have; keeps OFFSET inside PostgreSQL's bigint.
 MAX_PAGE = 1_000_000_000
-
-
-class RowValue(Func):
-    """``ROW(a, b)``, compared as a whole (PostgreSQL, "Row Constructor Comparison")."""
-
-    template = "ROW(%(expressions)s)"
-    output_field = TextField()
 
 
 class PagePagination(BasePagination):
@@ -48,31 +39,20 @@ class PagePagination(BasePagination):
 
     # A sequence has no order to seek by.
     def paginate_queryset(  # type: ignore[override]
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: QuerySet[Any] | Source, request: Request, view: APIView | None = None
     ) -> list[Any]:
-        """Return the rows of the page asked for, in two queries; raises FieldError (400)."""
+        """Return the rows of the page asked for; raises FieldError (400)."""
+        source: Source = QuerySetSource(queryset) if isinstance(queryset, QuerySet) else queryset
         self.limit = min(self._number(request, "limit", self.default_limit), MAX_LIMIT)
         self.page = min(self._number(request, "page", 1), MAX_PAGE)
         cursor = request.query_params.get("cursor")
-        self.total = self._count(queryset)
-        self.has_next, self.next_cursor = False, None
-        if not self.total and not cursor:
-            return []
-        if cursor:
-            queryset = self._after(queryset, cursor)
-            start = 0
-        else:
-            start = (self.page - 1) * self.limit
+        position = self._position(source.order, cursor) if cursor else None
+        start = 0 if cursor else (self.page - 1) * self.limit
         # One row more than the page tells whether there is a next one.
-        here = slice(start, start + self.limit + 1)
-        if start:
-            # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
-            rows = list(queryset.filter(pk__in=queryset.values("pk")[here]))
-        else:
-            rows = list(queryset[here])
+        rows, self.total = source.page(start, self.limit + 1, position)
         self.has_next = len(rows) > self.limit
         rows = rows[: self.limit]
-        self.next_cursor = self._cursor(queryset, rows[-1]) if self.has_next else None
+        self.next_cursor = self._cursor(source.order, rows[-1]) if self.has_next else None
         return rows
 
     def get_pagination(self) -> dict[str, Any]:
@@ -129,54 +109,30 @@ class PagePagination(BasePagination):
             raise FieldError(name, "must be a whole number from 1")
         return int(value)
 
-    def _count(self, queryset: QuerySet[Any]) -> int:
-        """Count exactly up to 10,000 rows; beyond, ask the planner instead of reading them all.
-
-        Only then does a page cost a third query.
-        """
-        keys = queryset.order_by().values("pk")
-        total = keys[: EXACT_COUNT + 1].count()
-        if total <= EXACT_COUNT:
-            return total
-        plan = json.loads(keys.explain(format="json"))
-        return max(total, int(plan[0]["Plan"]["Plan Rows"]))
-
-    @staticmethod
-    def _ordering(queryset: QuerySet[Any]) -> tuple[str, str, bool]:
-        """Return the field and the id a queryset is ordered by, and whether it descends."""
-        field, key = (str(name) for name in queryset.query.order_by)
-        return field.removeprefix("-"), key.removeprefix("-"), field.startswith("-")
-
-    def _cursor(self, queryset: QuerySet[Any], row: Any) -> str:
-        field, key, _ = self._ordering(queryset)
-        value = getattr(row, field)
+    def _cursor(self, order: Order, row: Any) -> str:
+        value = getattr(row, order.field)
         text = value.isoformat() if isinstance(value, datetime) else str(value)
-        sort = str(queryset.query.order_by[0])
-        state = [sort, text, str(getattr(row, key)), self.page + 1]
+        state = [order.sort, text, str(getattr(row, order.key)), self.page + 1]
         return urlsafe_b64encode(orjson.dumps(state)).decode().rstrip("=")
 
-    def _after(self, queryset: QuerySet[Any], cursor: str) -> QuerySet[Any]:
-        field, key_field, descending = self._ordering(queryset)
-        column = F(field).resolve_expression(queryset.query).output_field
+    def _position(self, order: Order, cursor: str) -> Position:
+        """Return where a cursor stands, and take the number of its page."""
         foreign = FieldError("cursor", "is not one this service gave out")
         try:
             # orjson is strict: no NaN, no lone surrogates, no nesting that exhausts the stack.
             state = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             sort, text, key, page = state
-            value, pk = column.to_python(text), UUID(key)
+            value, pk = order.column.to_python(text), UUID(key)
             self.page = min(max(int(page), 1), MAX_PAGE)
         except (ValueError, TypeError, AttributeError, ValidationError) as error:
             raise foreign from error
-        if sort != queryset.query.order_by[0]:
+        if sort != order.sort:
             raise FieldError("cursor", "belongs to another sort order")
         if value is None or "\0" in str(value):
             raise foreign
         if isinstance(value, datetime) and value.tzinfo is None:
             raise foreign
-        compare = LessThan if descending else GreaterThan
-        here = RowValue(F(field), F(key_field))
-        there = RowValue(Value(value, output_field=column), Value(pk))
-        return queryset.filter(compare(here, there))
+        return Position(value, pk)
 
 
 class LongPagination(PagePagination):

@@ -25,8 +25,9 @@ class CountOf(Subquery):
     template = "(SELECT count(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
 
-    def __init__(self, rows: QuerySet[Any], **extra: Any) -> None:
-        super().__init__(rows.order_by().values("pk"), **extra)
+    def __init__(self, rows: QuerySet[Any], most: int | None = None, **extra: Any) -> None:
+        """Take the rows, and from how many on they are not counted any more."""
+        super().__init__(rows.order_by().values("pk")[:most], **extra)
 
 
 def rows_behind(model: type[Model], name: str, *, of: str = "pk") -> Any:
@@ -36,8 +37,13 @@ def rows_behind(model: type[Model], name: str, *, of: str = "pk") -> Any:
     such rows stand above those whose answers count them, and cannot be imported there.
     """
     relation: Any = model._meta.get_field(name)
-    rows = relation.related_model._default_manager
-    return rows.filter(**{relation.field.name: OuterRef(of)})
+    return rows_of(model, name).filter(**{relation.field.name: OuterRef(of)})
+
+
+def rows_of(model: type[Model], name: str) -> Any:
+    """Return all that a related name of a model leads to, of all its rows."""
+    relation: Any = model._meta.get_field(name)
+    return relation.related_model._default_manager
 
 
 def whether(viewer: Model | AnonymousUser, rows: QuerySet[Any], owner: str) -> Combinable:

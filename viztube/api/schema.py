@@ -29,6 +29,13 @@ _LIMIT = {
     "RateLimit-Policy": {"schema": {"type": "string"}, "example": '"login";q=10;w=900'},
     "RateLimit": {"schema": {"type": "string"}, "example": '"login";r=0;t=90'},
 }
+_NOT_MODIFIED = "What `If-None-Match` names is still so; for who is signed out. There is no body."
+_ETAG: dict[str, Any] = {
+    "ETag": {
+        "description": "Names this answer to who is signed out, for `If-None-Match`.",
+        "schema": {"type": "string"},
+    }
+}
 _SECONDS = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
 _ERROR_HEADERS: dict[str, Any] = {
     "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
@@ -57,6 +64,10 @@ class EnvelopeSchema(AutoSchema):
         error = {
             "content": {"application/json": {"schema": self._component("Error", ERROR_SCHEMA)}}
         }
+        view: Any = self.view
+        if self.method == "GET" and view.may_be_kept():
+            bodies["200"]["headers"] = deepcopy(_ETAG)
+            bodies["304"] = {"description": _NOT_MODIFIED, "headers": deepcopy(_ETAG)}
         for status in self._error_statuses():
             bodies[status] = {**error, "description": _ERROR_TEXTS[status]}
             if status in _ERROR_HEADERS:

@@ -13,8 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
+from viztube.api.listings import Listed
 from viztube.api.pagination import PagePagination
+from viztube.api.representation import represent_all
 from viztube.api.requests import Utf8Request, content_length
 from viztube.api.throttling import Scope, ScopeThrottle, headers_of
 
@@ -32,12 +35,14 @@ class Limited(APIView):
     throttle_classes = (ScopeThrottle,)
     scopes: Mapping[str, tuple[Scope, ...]] = {}
 
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         """Say how much is left where it is least."""
-        response = super().finalize_response(request, response, *args, **kwargs)
+        answer = super().finalize_response(request, response, *args, **kwargs)
         for name, value in headers_of(request._request).items():
-            response.headers[name] = value
-        return response
+            answer.headers[name] = value
+        return answer
 
 
 class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
@@ -47,11 +52,13 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
     bytes each may have; whoever receives the files holds the request to that. A multipart body of
     such an action may have the sum of them and ``FORM_BYTES``; every other body may have
     ``settings.MAX_BODY_BYTES``. ``public_actions`` names those that anyone may call; the others are
-    for whom the viewset's permissions let in.
+    for whom the viewset's permissions let in. ``counted_actions`` are those of which every call
+    must arrive here, so that no cache may keep what they answer.
     """
 
     file_fields: ClassVar[dict[str, dict[str, int]]] = {}
     public_actions: ClassVar[frozenset[str]] = frozenset()
+    counted_actions: ClassVar[frozenset[str]] = frozenset()
 
     def get_permissions(self) -> Sequence[Any]:
         """Return what the caller must meet."""
@@ -76,20 +83,35 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
         cast("Utf8Request", request._request).file_fields = fields
         super().initial(request, *args, **kwargs)
 
-    def answer_list(self, rows: QuerySet[Any], *, of: QuerySet[Any] | None = None) -> Response:
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Say who may keep the answer, unless the view has said it."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        say_who_may_keep(answer, request, is_public=self.may_be_kept())
+        return answer
+
+    def may_be_kept(self) -> bool:
+        """Tell whether the call, if it reads, gives the same to everyone who is signed out."""
+        return self.action in self.public_actions - self.counted_actions
+
+    def answer_list(
+        self, rows: QuerySet[Any] | Listed, *, of: QuerySet[Any] | None = None
+    ) -> Response:
         """Answer with the page of a list that the query parameters ask for.
 
-        ``of`` is what the list belongs to, as far as the caller may see it: where there is no such
-        row, there is no list either (404). The statements of the list ask for it along; only an
-        empty list costs one more, to tell it from none.
+        ``of`` is what a queryset belongs to, as far as the caller may see it: where there is no
+        such row, there is no list either (404). The statements of a list ask for that along; only
+        an empty one costs one more, to tell it from none.
         """
-        if of is not None:
+        if isinstance(rows, QuerySet) and of is not None:
             rows = rows.filter(Exists(of))
-        page = self.paginate_queryset(rows) or []
-        total = cast("PagePagination", self.paginator).total
-        if of is not None and not total and not of.exists():
-            raise not_found()
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        page = self.paginate_queryset(rows) or []  # type: ignore[arg-type] # ours takes both
+        if not cast("PagePagination", self.paginator).total:
+            there = rows.is_there() if isinstance(rows, Listed) else of is None or of.exists()
+            if not there:
+                raise not_found()
+        return self.get_paginated_response(represent_all(self.get_serializer_class(), page))
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Answer with the Allow header alone (RFC 9110, section 9.3.7)."""

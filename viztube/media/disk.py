@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urljoin
 
 from django.conf import settings
 
@@ -30,9 +29,9 @@ class DiskBackend(MediaBackend):
 
     def url(self, path: str) -> str:
         """Return ``PUBLIC_URL/media/...``; an absolute address stays as it is."""
-        if not path:
-            return ""
-        return urljoin(settings.PUBLIC_URL + settings.MEDIA_URL, path)
+        if not path or "://" in path:
+            return path
+        return f"{settings.PUBLIC_URL}{settings.MEDIA_URL}{path}"
 
     def add(self, folder: str, file: Path) -> StoredFile:
         """Rename a file into a folder, which must be there."""

@@ -11,6 +11,7 @@ from dashboard.services.seeding.copying import Table, copy_in
 from social.models import Comment, Like, Playlist, PlaylistVideo, Subscription, Tweet
 from users.models import User
 from videos.models import DailyViews, Video, WatchHistory
+from viztube.api import shared
 
 __all__ = ["Amounts", "SeedingRefused", "seed_demo", "username"]
 
@@ -24,6 +25,7 @@ def seed_demo(*, amounts: Amounts, seed: int, password: str) -> dict[str, int]:
     amounts.check()
     _require_no_seeded_users()
     with shared_clips() as clips, transaction.atomic():
+        shared.forget_everything_on_commit()
         content = Content(amounts, seed=seed, clips=clips, password=make_password(password))
         return {table.title: copy_in(table) for table in _tables(content)}
 

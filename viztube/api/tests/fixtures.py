@@ -6,12 +6,14 @@ Loaded as a pytest plugin, so nothing here may import models at module level.
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import TestCase
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from jsonschema_rs import Draft202012Validator
@@ -128,6 +130,7 @@ class Client:
             path = f"{API}/{path}"
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
+        forget_what_the_test_changed()
         data = b""
         if content_type == "multipart/form-data" or _has_file(body):
             data, content_type = encode_multipart(BOUNDARY, body), MULTIPART_CONTENT
@@ -144,6 +147,8 @@ class Client:
                 headers={name.replace("_", "-"): value for name, value in headers.items()},
                 query_params=query,
             )
+        # What the service itself has written is for the service to forget.
+        _written.clear()
         parsed = None
         if response.headers.get("Content-Type", "").startswith("application/json"):
             parsed = response.json() if response.content else None
@@ -175,6 +180,52 @@ class Client:
 
 def _has_file(body: Any) -> bool:
     return isinstance(body, dict) and any(hasattr(value, "read") for value in body.values())
+
+
+# Statements that the test itself sent, since the last request of a client.
+_WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_written: list[bool] = []
+
+
+@pytest.fixture(autouse=True)
+def shared_entries(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test find the shared cache empty, and what it changes past the service be seen at once.
+
+    Entries end with changes by the service. Factories and tests write past it; what they change
+    would be seen late. ``lasting_entries`` leaves that to the service alone.
+    """
+    from viztube.api import shared
+
+    if not {"db", "transactional_db"} & {*request.fixturenames}:
+        yield
+        return
+    shared.forget(shared.EVERYTHING)
+    if "lasting_entries" in request.fixturenames:
+        yield
+        return
+
+    def note(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if str(sql).lstrip().startswith(_WRITES):
+            _written.append(True)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield
+    _written.clear()
+
+
+@pytest.fixture
+def lasting_entries(db: None) -> None:
+    """Leave shared entries alone, whatever the test writes past the service."""
+
+
+def forget_what_the_test_changed() -> None:
+    """Let no shared entry count that is from before what the test wrote itself."""
+    from viztube.api import shared
+
+    if _written:
+        _written.clear()
+        shared.forget(shared.EVERYTHING)
 
 
 @pytest.fixture

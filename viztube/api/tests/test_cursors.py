@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, models
@@ -14,6 +15,7 @@ from rest_framework.test import APIRequestFactory
 
 from viztube.api.errors import FieldError
 from viztube.api.ids import uuid7
+from viztube.api.listings import Position, order_of, past
 from viztube.api.pagination import PagePagination
 
 pytestmark = pytest.mark.django_db
@@ -108,11 +110,9 @@ def test_rows_that_come_before_the_cursor_do_not_shift_the_page(notes: Any) -> N
 
 
 def test_the_comparison_is_one_row_value_that_an_index_answers(notes: Any) -> None:
-    paginator = PagePagination()
     ordered = notes.order_by("-stars", "-id")
-    _, about = page_of(ordered, limit=5)
 
-    sql = str(paginator._after(ordered, about["nextCursor"]).query)
+    sql = str(past(ordered, order_of(ordered), Position(3, UUID(KEY))).query)
 
     assert 'ROW("media_note"."stars", "media_note"."id") < (ROW(' in sql
 

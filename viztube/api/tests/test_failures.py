@@ -98,7 +98,7 @@ def test_a_fault_of_ours_is_reported_and_tells_nothing(
         (OperationalError("inner"), 503, "unavailable"),
         (InterfaceError("inner"), 503, "unavailable"),
         (OSError(errno.ENOSPC, "inner"), 503, "unavailable"),
-        (OSError(errno.EIO, "inner"), 500, "server_error"),
+        (OSError(errno.EIO, "inner"), 503, "unavailable"),
     ],
 )
 def test_each_kind_of_failure_has_its_status_and_code(

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from viztube.api import pagination
+from viztube.api import listings
 from viztube.api.errors import FieldError
 from viztube.api.pagination import PagePagination
 
@@ -126,7 +126,7 @@ def test_a_page_is_two_queries(groups: Any) -> None:
 def test_the_total_of_a_long_list_is_the_planners_estimate(
     groups: Any, monkeypatch: pytest.MonkeyPatch, exact: int
 ) -> None:
-    monkeypatch.setattr(pagination, "EXACT_COUNT", exact)
+    monkeypatch.setattr(listings, "EXACT_COUNT", exact)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE auth_group")
 
@@ -142,7 +142,7 @@ def test_the_total_of_a_long_list_is_the_planners_estimate(
 def test_an_estimate_is_never_below_what_was_counted(
     groups: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "EXACT_COUNT", 3)
+    monkeypatch.setattr(listings, "EXACT_COUNT", 3)
     monkeypatch.setattr(QuerySet, "explain", lambda *_, **__: '[{"Plan": {"Plan Rows": 1}}]')
 
     _, about = page_of(groups, page=9)
@@ -154,7 +154,7 @@ def test_an_estimate_is_never_below_what_was_counted(
 def test_as_many_rows_as_are_counted_need_no_estimate(
     groups: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "EXACT_COUNT", 25)
+    monkeypatch.setattr(listings, "EXACT_COUNT", 25)
 
     with CaptureQueriesContext(connection) as queries:
         _, about = page_of(groups)

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 
+from viztube.api import shared
 from viztube.media.paths import incoming_folder
 from viztube.ops.backups import BackupError
 from viztube.ops.backups.folders import reading, stamp
@@ -79,6 +80,7 @@ def restore(
             if not found.identical or not agreed:
                 return None
             swap(server, name, related_name("before", now))
+            shared.forget(shared.EVERYTHING)
         try:
             for path in done.missing:
                 _put_back(folder / MEDIA / path, Path(settings.MEDIA_ROOT) / path)

@@ -34,6 +34,21 @@ def processes_mentioning(text: str) -> list[str]:
     return found
 
 
+def family_of(pid: int) -> list[int]:
+    """Return the ids of a process and of all below it, parents before children (Linux)."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(fields[1])
+    family = [pid]
+    for member in family:
+        family += [child for child, parent in parents.items() if parent == member]
+    return family
+
+
 def pid_of(started: Server) -> int:
     """Return the id of the process of a server that was started."""
     assert started.child is not None

@@ -15,6 +15,7 @@ import httpx
 
 from viztube.api.tests.fixtures import GENEROUS
 from viztube.ops.embedded.server import free_port
+from viztube.ops.tests.processes import family_of
 
 PROJECT = Path(__file__).resolve().parents[3]
 KEPT = {"PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
@@ -49,18 +50,7 @@ class RunningSite:
 
     def processes(self) -> list[int]:
         """Return the ids of all processes below the supervisor (Linux)."""
-        parents = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                except OSError:
-                    continue
-                parents[int(entry.name)] = int(fields[1])
-        family = {self.process.pid}
-        while new := {pid for pid, parent in parents.items() if parent in family} - family:
-            family |= new
-        return sorted(family)
+        return sorted(family_of(self.process.pid))
 
     def worker(self) -> int:
         """Return the id of the process that runs the jobs (Linux)."""

@@ -38,7 +38,6 @@ PRODUCTION = {
     "PUBLIC_URL": "https://videos.example",
     "SECRET_KEY": "only-for-this-test-" * 3,
     "JWT_SIGNING_KEY": "only-for-this-test-too-" * 3,
-    "DATABASE_POOL_SIZE": "0",
 }
 COUNTS = "from videos.models import Video; print(Video.objects.published().count())"
 

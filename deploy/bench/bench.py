@@ -1,0 +1,264 @@
+"""How fast VizTube is on this machine, as ratios to a yardstick that is measured in the same run.
+
+``make bench`` starts the shape of production with demo data, repeats each kind of call for ten
+seconds with 16 connections, and writes the figures below ``.data/bench/``. Absolute figures say
+something about the machine; the ratios say something about the code.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import compare
+import httpx
+import psycopg
+from argon2 import PasswordHasher
+from load import (
+    Call,
+    cpu_seconds,
+    families,
+    load,
+    memory_mb,
+    queries_a_request,
+    require_wrk,
+)
+from shape import (
+    FORWARDED,
+    PROJECT,
+    BenchError,
+    Shape,
+    roots,
+    running,
+    start_application,
+)
+
+from users.hashers import SmallArgon2PasswordHasher
+
+RESULTS = PROJECT / ".data" / "bench"
+PASSWORD = "demo-password"  # noqa: S105 - of demo data
+AMOUNTS = {
+    "users": 50,
+    "videos": 1000,
+    "comments": 5000,
+    "likes": 5000,
+    "subscriptions": 1000,
+    "tweets": 500,
+    "playlists": 100,
+    "playlist-videos": 1000,
+    "history": 2000,
+}
+WARM_SECONDS = 2
+WORDS = ("bicycles", "castles", "glaciers", "painting", "homemade robots", "wild orchards")
+# What counts as fast enough: the share of the yardstick's requests a second.
+TARGETS = {
+    "list": 0.35,
+    "stats": 0.35,
+    "channel": 0.35,
+    "comments": 0.35,
+    "detail": 0.27,
+    "liked": 0.25,
+    "liked, 50 rows": 0.25,
+    "search": 0.15,
+}
+# How many times what a hash takes on both cores.
+LOGIN_TARGET = 1.3
+API = "/api/v2"
+
+
+def main() -> int:
+    """Measure, print and write down; return 1 when a target is missed."""
+    options = _options()
+    require_wrk()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    folder = RESULTS / f"scale-{options.scale}"
+    if options.scale == 1:
+        shutil.rmtree(folder, ignore_errors=True)
+    began = datetime.now(UTC)
+    try:
+        with running(folder, {}) as shape:
+            _seed(shape, options.scale)
+            start_application(shape)
+            result = Bench(shape, options.scale, options.seconds).run(options.only)
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    result |= {"scale": options.scale, "seconds": options.seconds, "at": began.isoformat()}
+    path = RESULTS / f"{began:%Y%m%d-%H%M%S}-scale-{options.scale}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    sys.stdout.write(f"{compare.table(result)}\nWritten to {path.relative_to(PROJECT)}.\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure how fast VizTube is on this machine.")
+    parser.add_argument("--scale", type=int, default=1, help="how many times the demo data")
+    parser.add_argument("--seconds", type=int, default=10, help="how long each call is repeated")
+    parser.add_argument("--only", nargs="*", default=(), help="kinds of calls, by name")
+    return parser.parse_args()
+
+
+def _seed(shape: Shape, scale: int) -> None:
+    """Fill the database, unless another run of this size has left one: that takes minutes."""
+    stamp = shape.folder / "seeded"
+    if stamp.exists():
+        return
+    _say(f"Filling the database with {AMOUNTS['videos'] * scale:,} videos and the rest.\n")
+    amounts = [f"--{name}={number * scale}" for name, number in AMOUNTS.items()]
+    _say(shape.manage("seed_demo", "--force", "--password", PASSWORD, *amounts))
+    with psycopg.connect(shape.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE)")
+    stamp.touch()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+class Bench:
+    """The calls of one signed-in person, and the load they are made with."""
+
+    def __init__(self, shape: Shape, scale: int, seconds: int) -> None:
+        self._shape, self._seconds = shape, seconds
+        self._people = AMOUNTS["users"] * scale
+        self._client = httpx.Client(base_url=shape.url, headers=FORWARDED, timeout=60)
+        digits = max(3, len(str(self._people)))
+        self._names = [f"user{number + 1:0{digits}}" for number in range(min(50, self._people))]
+
+    def run(self, only: Sequence[str]) -> dict[str, Any]:
+        """Measure each kind of call, between two measurements of memory."""
+        self._sign_in()
+        idle = self._memory()
+        calls = self._calls()
+        result: dict[str, Any] = {"calls": {}}
+        for name, requests in calls.items():
+            if not only or name in only:
+                result["calls"][name] = self._compare(name, requests)
+        if not only or "login" in only:
+            result["calls"]["login"] = self._login()
+        return result | {"memory": {"idle": idle, "end": self._memory()}}
+
+    def _sign_in(self) -> None:
+        name = self._names[0]
+        answer = self._client.post(
+            f"{API}/user/login", json={"username": name, "password": PASSWORD}
+        )
+        if answer.status_code != 200:
+            raise BenchError(f"{name} could not sign in: {answer.text}")
+        self._client.cookies.clear()
+        self._client.headers["Authorization"] = f"Bearer {answer.json()['data']['accessToken']}"
+        self._me = answer.json()["data"]["user"]["id"]
+
+    def _calls(self) -> dict[str, list[Call]]:
+        """Return what is repeated for each kind of call."""
+        popular = self._data("/videos?sortBy=views&limit=50")["docs"]
+        ids = [video["id"] for video in popular]
+        paths = {
+            "list": ["/videos"],
+            "stats": ["/dashboard/stats"],
+            "channel": [f"/user/c/{name}" for name in self._names],
+            "comments": [f"/comments/{pk}" for pk in ids],
+            "detail": [f"/videos/{pk}" for pk in ids],
+            "liked": ["/likes/videos?limit=10"],
+            "liked, 50 rows": ["/likes/videos"],
+            "search": [f"/videos?query={quote(words)}" for words in WORDS],
+        }
+        bearer = ("Authorization", self._client.headers["Authorization"])
+        return {
+            name: [Call(f"{API}{path}", headers=(bearer,)) for path in those]
+            for name, those in paths.items()
+        }
+
+    def _data(self, path: str) -> Any:
+        answer = self._client.get(f"{API}{path}")
+        if answer.status_code != 200:
+            raise BenchError(f"{path} was answered {answer.status_code}: {answer.text}")
+        return answer.json()["data"]
+
+    def _compare(self, name: str, calls: Sequence[Call]) -> dict[str, Any]:
+        """Measure a kind of call, then the yardstick with what that answered."""
+        body = self._client.get(calls[0].path).content
+        file = name.replace(", ", "-").replace(" ", "-")
+        (self._shape.answers / f"{file}.json").write_bytes(body)
+        ours = self._measure(calls)
+        bare = self._measure([Call(f"/yardstick/{file}")])
+        figures = ours | {
+            "bytes": len(body),
+            "yardstick": bare,
+            "ratio": round(ours["per_second"] / bare["per_second"], 3),
+            "target": TARGETS.get(name),
+        }
+        _say(compare.line(name, figures) + "\n")
+        return figures
+
+    def _login(self) -> dict[str, Any]:
+        """Measure logins, then how many hashes both cores make when they do nothing else."""
+        calls = [
+            Call(
+                f"{API}/user/login",
+                "POST",
+                body=json.dumps({"username": name, "password": PASSWORD}),
+            )
+            for name in self._names
+        ]
+        ours = self._measure(calls)
+        hashes = hashes_a_second(self._seconds)
+        figures = ours | {
+            "hashes_per_second": round(hashes, 1),
+            "times_a_hash": round(hashes / ours["per_second"], 3),
+            "target": LOGIN_TARGET,
+        }
+        _say(compare.line("login", figures) + "\n")
+        return figures
+
+    def _measure(self, calls: Sequence[Call]) -> dict[str, Any]:
+        load(self._shape.url, calls, WARM_SECONDS)
+        log = self._shape.web_log
+        start = log.stat().st_size
+        parts = families(roots(self._shape))
+        before = {name: cpu_seconds(pids) for name, pids in parts.items()}
+        seen = load(self._shape.url, calls, self._seconds)
+        cpu = {name: round(cpu_seconds(pids) - before[name], 2) for name, pids in parts.items()}
+        queries = queries_a_request(log, start)
+        return asdict(seen) | {"cpu": cpu, "queries": queries and round(queries, 2)}
+
+    def _memory(self) -> dict[str, float]:
+        parts = families(roots(self._shape))
+        return {name: round(memory_mb(pids), 1) for name, pids in parts.items()}
+
+
+def hashes_a_second(seconds: float) -> float:
+    """Return how many passwords both cores hash in a second, with a process for each."""
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores) as pool:
+        counts = list(pool.map(_hash_for, [seconds] * cores))
+    return sum(counts) / seconds
+
+
+def _hash_for(seconds: float) -> int:
+    hasher = PasswordHasher(
+        time_cost=SmallArgon2PasswordHasher.time_cost,
+        memory_cost=SmallArgon2PasswordHasher.memory_cost,
+        parallelism=SmallArgon2PasswordHasher.parallelism,
+    )
+    deadline, count = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        hasher.hash(PASSWORD)
+        count += 1
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

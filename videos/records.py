@@ -1,0 +1,40 @@
+"""Videos as lists and pages show them, read without making model instances."""
+
+from videos.files import VideoFiles
+from videos.querysets import CHANNEL_DETAILS, DETAILS
+from viztube.api.statements import Record
+
+
+class VideoRecord(VideoFiles, Record):
+    """A video with its details and, as ``user``, its owner."""
+
+
+OWN_COLUMNS = (
+    "id",
+    "title",
+    "description",
+    "duration",
+    "width",
+    "height",
+    "views",
+    "is_published",
+    "user_id",
+    "processing_status",
+    "folder",
+    "video_file",
+    "thumbnail_file",
+    "stream_file",
+    "video_public_id",
+    "thumbnail_public_id",
+    "created_at",
+    "updated_at",
+    *DETAILS,
+)
+OWNER_COLUMNS = (
+    "user__id",
+    "user__username",
+    "user__fullname",
+    "user__avatar",
+)
+COLUMNS = (*OWN_COLUMNS, *OWNER_COLUMNS)
+PAGE_COLUMNS = (*OWN_COLUMNS, *CHANNEL_DETAILS, *OWNER_COLUMNS)

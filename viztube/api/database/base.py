@@ -1,0 +1,54 @@
+"""The backend, as Django finds it by its ENGINE."""
+
+import select
+import time
+from typing import Any
+
+from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+from viztube.api.database.watch import watch
+
+# Each thread keeps its connection for so long: the server's memory for one grows.
+KEEP_SECONDS = 3600
+
+_serves = False
+
+
+def serve_requests() -> None:
+    """Make this a process that answers requests; others wait as long as it takes.
+
+    Its threads, of which there are few, keep their connections: a pool would have to be asked twice
+    a request, and would let requests wait for a server that refuses.
+    """
+    global _serves  # noqa: PLW0603 - one a process
+    _serves = True
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's, with connections that are watched, and kept."""
+
+    def connect(self) -> None:
+        """Connect, and remember until when the connection may be kept."""
+        super().connect()
+        if _serves:
+            self.close_at = time.monotonic() + KEEP_SECONDS
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Return a connection that is watched."""
+        if not _serves:
+            return super().get_new_connection(conn_params)
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        return watch.connect(conn_params)
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Close the connection also when the server has: before a request, without asking it."""
+        super().close_if_unusable_or_obsolete()
+        if _serves and self.connection is not None and self._was_told_something():
+            self.close()
+
+    def _was_told_something(self) -> bool:
+        """Tell whether something can be read though nothing was asked: an end, or a farewell."""
+        ready = select.poll()
+        ready.register(self.connection.pgconn.socket, select.POLLIN)
+        return bool(ready.poll(0))

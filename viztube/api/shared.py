@@ -1,0 +1,267 @@
+"""What the shared cache holds of answers, and what ends it.
+
+| Kind       | An entry                                    | Late by    | Forgotten when           |
+|------------|---------------------------------------------|------------|--------------------------|
+| CHANNEL    | a channel's page, by user name, as everyone | 60 seconds | its person, its videos   |
+|            | sees it                                     |            | or subscriptions change  |
+| STATS      | the figures of one's own channel, by person | 30 seconds | its videos, their likes  |
+|            |                                             |            | or subscribers change    |
+| VIDEO_LIST | one of the first pages of the list of       | 10 seconds | anything changes that it |
+|            | videos, as everyone sees it                 |            | shows of any video       |
+
+Nothing is in an entry that depends on who asks, but for STATS, whose key is who asks. Whoever
+changes something names what it was in, in the transaction of the change (``forget_on_commit``), and
+reads it changed once that has committed. "Late by" is a lifetime, and the bound for what nobody
+tells us about: views, a suspension that ends by the clock, rows changed past our services; and for
+a change whose process dies at its commit, or cannot reach the cache then.
+
+An entry names the marks it was made under: that of everything and its own. To forget is to delete a
+mark. Who reads the database notes the marks before, so that what was read before a change and is
+stored after it counts for nothing; a mark is random and never comes again, however it was lost.
+
+When an entry ends, one caller a process, and one process, makes it anew. The others get the one
+from before for the last of its lifetime, or wait for the new one; one that was forgotten is given
+to nobody. When the cache is away, everybody asks the database.
+
+The name of an entry holds what its shape follows from: fields of the serializer, the address of
+this service, the database. So a deployment never reads what another version wrote. Who lets a field
+mean something else raises ``version``.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from secrets import token_hex
+from threading import Event, Lock
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection, transaction
+from rest_framework.serializers import ListSerializer, Serializer
+
+from viztube.api.caching import CACHE_AWAY
+from viztube.api.renderers import dumps
+
+# For the last seconds of its lifetime, an entry is given out while one caller makes the next one.
+RENEWAL = 2
+# A lost mark only costs making entries anew. Strangers make up names: marks do not stay long.
+MARK_LIFETIME = 120
+# How long one process may take to make an entry before others no longer leave it to that one, and
+# how long a caller waits for another who is at it.
+TURN_LIFETIME = 5
+PATIENCE = 1.0
+POLL = 0.02
+
+EVERYTHING = "everything"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of entry: its name, its lifetime in seconds, the version of its meaning.
+
+    ``together`` are those that are all forgotten at once.
+    """
+
+    name: str
+    lifetime: int
+    version: int = 1
+    together: bool = False
+
+    def tag(self, key: object = "") -> str:
+        """Return what to forget for an entry; for those that go together, for all of them."""
+        return self.name if self.together else f"{self.name}:{_digest(str(key))}"
+
+
+CHANNEL = Kind("channel", lifetime=60)
+STATS = Kind("stats", lifetime=30)
+VIDEO_LIST = Kind("videos", lifetime=10, together=True)
+
+
+def read(kind: Kind, key: object, make: Callable[[], Any], *, of: Callable[[], Any]) -> Any:
+    """Return an entry, made anew when there is none that counts: one's own copy, as JSON has it.
+
+    ``of`` is the class of the serializer that ``make`` uses. What ``make`` raises, the caller gets.
+    """
+    place = f"{_site()}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(str(key))}"
+    marks = [_mark_of(tag) for tag in (EVERYTHING, kind.tag(key))]
+    try:
+        found = cache.get_many([*marks, place])
+    except CACHE_AWAY:
+        return _plain(make())
+    entry = _valid(found.get(place), [found.get(mark) for mark in marks])
+    if entry is not None and entry["until"] > time.time():
+        return entry["value"]
+    try:
+        made_under = [found.get(mark) or _new_mark(mark) for mark in marks]
+    except CACHE_AWAY:
+        return _plain(make())
+    return _Renewal(kind, place, marks, made_under, make).value(entry)
+
+
+def forget(*tags: str) -> None:
+    """Let entries count no longer; to be called after the commit."""
+    try:
+        cache.delete_many([_mark_of(tag) for tag in tags])
+    except CACHE_AWAY:
+        # Their lifetime is the bound.
+        return
+
+
+def forget_on_commit(*tags: str) -> None:
+    """Let entries count no longer once the transaction commits, at once where there is none."""
+
+    # A function of its own and no partial: Django logs the __qualname__ of what fails here.
+    def forget_them() -> None:
+        forget(*tags)
+
+    transaction.on_commit(forget_them, robust=True)
+
+
+def forget_everything_on_commit() -> None:
+    """Let no entry count any longer: for what is rare, and changes what many of them show."""
+    forget_on_commit(EVERYTHING)
+
+
+@lru_cache
+def shape_of(serializer: Callable[[], Any]) -> str:
+    """Return what stands for the fields of a serializer, their kinds and where they come from."""
+    return _digest(repr(_described(serializer())))
+
+
+def _described(field: Any) -> Any:
+    if isinstance(field, ListSerializer):
+        return [_described(field.child)]
+    kind = type(field).__qualname__
+    if isinstance(field, Serializer):
+        return kind, field.source, {name: _described(one) for name, one in field.fields.items()}
+    return kind, field.source
+
+
+class _Flight:
+    """An entry being made in this process; ``text`` is what became of it, None for nothing."""
+
+    def __init__(self) -> None:
+        self.done = Event()
+        self.text: bytes | None = None
+
+
+_flights: dict[tuple[Any, ...], _Flight] = {}
+_flights_lock = Lock()
+
+
+@dataclass(frozen=True)
+class _Renewal:
+    """The making of an entry under certain marks, by one of those who want it."""
+
+    kind: Kind
+    place: str
+    marks: Sequence[str]
+    made_under: Sequence[str]
+    make: Callable[[], Any]
+
+    def value(self, before: dict[str, Any] | None) -> Any:
+        """Return the value; that of the entry from before, if any, when another is at it."""
+        # Who comes after a change has other marks, and does not join who began before it.
+        key = (self.place, *self.made_under)
+        with _flights_lock:
+            flight = _flights.get(key)
+            if mine := flight is None:
+                flight = _flights[key] = _Flight()
+        if not mine:
+            if before is not None:
+                return before["value"]
+            flight.done.wait(PATIENCE)
+            return orjson.loads(flight.text) if flight.text else _plain(self.make())
+        try:
+            flight.text = self._text(before)
+            return orjson.loads(flight.text)
+        finally:
+            with _flights_lock:
+                _flights.pop(key, None)
+            flight.done.set()
+
+    def _text(self, before: dict[str, Any] | None) -> bytes:
+        turn = f"{self.place}:turn:{_digest(repr(self.made_under))}"
+        try:
+            mine = cache.add(turn, 1, timeout=TURN_LIFETIME)
+            if not mine:
+                other = before or self._awaited(turn)
+                if other is not None:
+                    return dumps(other["value"])
+        except CACHE_AWAY:
+            return dumps(self.make())
+        try:
+            text = dumps(self.make())
+            self._store(text)
+        finally:
+            if mine:
+                _give_back(turn)
+        return text
+
+    def _awaited(self, turn: str) -> dict[str, Any] | None:
+        """Wait for another process; return its entry, None when it has made none."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            time.sleep(POLL)
+            found = cache.get_many([self.place, turn])
+            entry = _valid(found.get(self.place), self.made_under)
+            if entry is not None or turn not in found:
+                return entry
+        return None
+
+    def _store(self, text: bytes) -> None:
+        entry = {
+            "marks": self.made_under,
+            "until": time.time() + self.kind.lifetime - RENEWAL,
+            "value": orjson.loads(text),
+        }
+        try:
+            cache.set(self.place, entry, timeout=self.kind.lifetime)
+        except CACHE_AWAY:
+            return
+
+
+def _valid(entry: Any, marks: Sequence[str | None]) -> dict[str, Any] | None:
+    """Return an entry if it was made under these marks, which are all there."""
+    return entry if entry is not None and entry["marks"] == list(marks) else None
+
+
+def _new_mark(name: str) -> str:
+    """Return the mark that counts from now on: one's own, or that of whoever was faster."""
+    mark = token_hex(8)
+    if cache.add(name, mark, timeout=MARK_LIFETIME):
+        return mark
+    return cache.get(name) or mark
+
+
+def _give_back(turn: str) -> None:
+    try:
+        cache.delete(turn)
+    except CACHE_AWAY:
+        return
+
+
+def _plain(value: Any) -> Any:
+    return orjson.loads(dumps(value))
+
+
+def _mark_of(tag: str) -> str:
+    # Without the address of the database: a worker or an operator may know it by another one.
+    return f"shared:{_digest(connection.settings_dict['NAME'])}:mark:{tag}"
+
+
+def _site() -> str:
+    """Return what stands in front of every entry: who shares a cache shares no entries."""
+    database = connection.settings_dict
+    address = f"{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    return f"shared:{_digest(f'{settings.PUBLIC_URL} {address}')}"
+
+
+@lru_cache(maxsize=10_000)
+def _digest(text: str) -> str:
+    """Return a short name for any text: one of a person may be anything."""
+    return blake2b(text.encode(), digest_size=12).hexdigest()
