@@ -151,7 +151,7 @@ def network_of(address: str) -> str:
 
 def digest(typed: str) -> str:
     """Return what stands in a key for what was typed: people type passwords where names belong."""
-    text, key = typed.encode(errors="surrogatepass"), settings.SECRET_KEY.encode()[:64]
+    text, key = typed.encode(), settings.SECRET_KEY.encode()[:64]
     return hashlib.blake2b(text, key=key, digest_size=16).hexdigest()
 
 
