@@ -13,6 +13,7 @@ from users.querysets import in_good_standing, seen_by
 from videos.models import Video
 from videos.querysets import VideoQuerySet, visible_video
 from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
+from viztube.api.statements import Statement
 
 Viewer = User | AnonymousUser
 
@@ -172,10 +173,16 @@ def _people(relation: str, condition: Q) -> QuerySet[User]:
     )
 
 
-def follows(person: User, channel: UUID | str) -> bool:
+_FOLLOWS = Statement(
+    lambda person, channel: (
+        rows_of(User, "subscribers").filter(subscriber=person, channel=channel).values("pk")
+    )
+)
+
+
+def follows(person: User, channel: UUID) -> bool:
     """Tell whether a person follows a channel."""
-    follows = rows_of(User, "subscribers").filter(subscriber=person, channel=channel)
-    return bool(follows.exists())
+    return bool(_FOLLOWS.rows(person=person, channel=channel))
 
 
 def channels_for(viewer: Viewer) -> QuerySet[User]:

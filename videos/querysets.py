@@ -1,20 +1,19 @@
 """Reads of videos: who may see which, and one method a screen."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
-from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q, Sum
+from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, Upper
 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
 from viztube.api.errors import not_found
-from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
+from viztube.api.querysets import CountOf, rows_behind, whether
 from viztube.media.paths import FOLDER_PATTERN
 
 SEARCH_CONFIG = "english"
@@ -144,13 +143,6 @@ class VideoQuerySet(models.QuerySet[Any]):
             is_subscribed=whether(viewer, subscribers, "subscriber"),
         )
 
-    def liked_among(self, ids: Sequence[str], viewer: User) -> set[str]:
-        """Return which of some videos a person likes."""
-        if not ids:
-            return set()
-        likes = rows_of(self.model, "likes").filter(user=viewer, video__in=ids)
-        return {str(video) for video in likes.values_list("video", flat=True)}
-
     def watched_by(self, user: User) -> Self:
         """Return a person's history, what was watched last first."""
         entry = FilteredRelation("history_entries", condition=Q(history_entries__user=user))
@@ -167,11 +159,13 @@ class VideoQuerySet(models.QuerySet[Any]):
         Case is ignored, and no character has a meaning of its own: not ``%`` and ``_``, not the
         quotes and minus signs of web search engines. Each part has its index.
         """
+        # As an expression, so that PostgreSQL makes of it what has to be made of it.
+        given = Value(text)
         return self.alias(title_upper=Upper("title")).filter(
             Q(search=_words(text))
-            | Q(title__icontains=text)
-            | Q(description__icontains=text)
-            | Q(title_upper__trigram_word_similar=text.upper())
+            | Q(title__icontains=given)
+            | Q(description__icontains=given)
+            | Q(title_upper__trigram_word_similar=Upper(given))
         )
 
     def sorted_by(self, sort: str, *, descending: bool, text: str = "") -> Self:

@@ -12,6 +12,9 @@ from django.db import connection
 from dashboard.tests.importing import Lines, Run, import_v2, lines_of
 from dashboard.tests.old_dirt import add_dirt
 from dashboard.tests.old_service import SCHEMA, OldService, fill, new_database
+from dashboard.tests.twins import World
+from users.models import User
+from viztube.api.tests.fixtures import Client
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +46,12 @@ def small_old_service(old_services: Callable[[int], OldService]) -> OldService:
 def large_old_service(old_services: Callable[[int], OldService]) -> OldService:
     """Return an old service with 10,000 clean rows and every kind of dirt, to be read only."""
     return old_services(100)
+
+
+@pytest.fixture
+def world(client_for: Callable[[User], Client]) -> World:
+    """Return a channel with videos, and people around it."""
+    return World(client_for)
 
 
 _numbers = count()

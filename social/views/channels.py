@@ -1,6 +1,7 @@
 """The page of a channel: ``/api/v2/user/c/{username}``."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
@@ -48,7 +49,7 @@ class ChannelViewSet(ApiViewSet):
             # Its owner and staff see what is hidden, too.
             return self._made(username, viewer)
         if isinstance(viewer, User):
-            page["isSubscribed"] = follows(viewer, page["id"])
+            page["isSubscribed"] = follows(viewer, UUID(page["id"]))
         return page
 
     @staticmethod

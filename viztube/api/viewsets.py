@@ -87,7 +87,7 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
         """Say who may keep the answer, unless the view has said it."""
-        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
         say_who_may_keep(answer, request, is_public=self.may_be_kept())
         return answer
 
