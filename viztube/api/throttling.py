@@ -11,7 +11,6 @@ Keys hold addresses, and ids of people and sessions; what was typed goes through
 
 import hashlib
 from collections.abc import Callable
-from functools import cache as memoized
 from functools import lru_cache, wraps
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
@@ -21,6 +20,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseBase
+from redis.exceptions import NoScriptError
 from rest_framework.throttling import BaseThrottle
 from throttled import MemoryStoreBackend
 from throttled.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
@@ -31,6 +31,9 @@ from viztube.api.requests import client_address
 
 # What a process remembers at most while Valkey is away: of some 300 bytes each, the latest used.
 OWN_KEYS = 10_000
+
+_SCRIPT = RedisLimitAtomicAction.SCRIPTS
+_SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 Answer = tuple[int, int, float, float]
 View = Callable[..., HttpResponseBase]
@@ -151,7 +154,7 @@ def network_of(address: str) -> str:
 
 def digest(typed: str) -> str:
     """Return what stands in a key for what was typed: people type passwords where names belong."""
-    text, key = typed.encode(errors="surrogatepass"), settings.SECRET_KEY.encode()[:64]
+    text, key = typed.encode(), settings.SECRET_KEY.encode()[:64]
     return hashlib.blake2b(text, key=key, digest_size=16).hexdigest()
 
 
@@ -172,16 +175,14 @@ def _count(name: str, rate: tuple[int, int], who: str, cost: int) -> Answer:
     try:
         # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
         client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
-        limited, left, until_full, wait = _script()((key,), arguments, client)
+        try:
+            answer = client.evalsha(_SHA, 1, key, *arguments)
+        except NoScriptError:  # it has started anew
+            answer = client.eval(_SCRIPT, 1, key, *arguments)
+        limited, left, until_full, wait = answer
         return limited, left, float(until_full), float(wait)
     except CACHE_AWAY:
         return _own.do((key,), arguments)  # type: ignore[return-value]
-
-
-@memoized
-def _script() -> Any:
-    client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
-    return client.register_script(RedisLimitAtomicAction.SCRIPTS)
 
 
 _own = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": OWN_KEYS}))

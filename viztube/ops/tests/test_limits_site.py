@@ -9,6 +9,7 @@ import pytest
 
 from viztube.ops.tests.files import temporary_data_dir
 from viztube.ops.tests.machines import PASSWORD
+from viztube.ops.tests.outages import PROCESSES, running_service
 from viztube.ops.tests.stack import Stack, needs_nginx, running_stack
 
 pytestmark = [pytest.mark.slow, needs_nginx]
@@ -61,3 +62,19 @@ def test_nginx_says_who_the_client_is_whatever_it_claims(stack: Stack) -> None:
     assert [answer.status_code for answer in answers] == [200] * READS + [429]
     assert answers[-1].headers["RateLimit"].startswith('"read";r=0;t=')
     assert stack.client("198.51.100.100").get("/api/v2/videos").status_code == 200
+
+
+def test_while_valkey_is_away_each_process_counts() -> None:
+    with (
+        temporary_data_dir() as folder,
+        running_service(folder, RATE_LIMITS=f"read={READS}/10h") as service,
+    ):
+        service.valkey.stop()
+
+        # Each on a connection of its own, which any process may take.
+        answers = Counter(
+            httpx.get(f"{service.api}/videos").status_code for _ in range(6 * READS * PROCESSES)
+        )
+
+    assert answers.keys() == {200, 429}
+    assert READS <= answers[200] <= READS * PROCESSES
