@@ -64,6 +64,13 @@ def post_fork(server: Any, worker: Any) -> None:
     slots.take_slot(worker.slot)
 
 
+def post_worker_init(worker: Any) -> None:
+    """Let no request wait for a database that is away, now that the application is there."""
+    from viztube.api.database.base import serve_requests
+
+    serve_requests()
+
+
 def pre_request(worker: Any, request: Any) -> None:
     """Do not keep a connection alive after a large body.
 

@@ -8,8 +8,7 @@ from django.core.handlers.wsgi import WSGIHandler
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "viztube.settings")
 django.setup(set_prefix=False)
 
-from viztube.api.database.base import serve_requests  # noqa: E402 - needs the settings
-from viztube.api.requests import Utf8Request  # noqa: E402
+from viztube.api.requests import Utf8Request  # noqa: E402 - needs the settings
 
 
 class Application(WSGIHandler):
@@ -18,5 +17,4 @@ class Application(WSGIHandler):
     request_class = Utf8Request
 
 
-serve_requests()
 application = Application()
