@@ -8,6 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
 from django.db.models import (
+    BooleanField,
     F,
     FilteredRelation,
     FloatField,
@@ -16,12 +17,10 @@ from django.db.models import (
     Q,
     Sum,
     TextField,
-    UUIDField,
     Value,
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, Upper
-from django.db.models.lookups import Exact
 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
@@ -69,20 +68,20 @@ def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
     return seen_by(user, public_video(prefix), f"{prefix}user")
 
 
-class OneOf(Func):
-    """``ANY(array)``: whatever the number of ids, it is the same statement."""
+class IsAmong(Func):
+    """``id = ANY(array)``: whatever the number of ids, it is the same statement."""
 
-    template = "ANY(%(expressions)s::uuid[])"
-    output_field = UUIDField()
+    template = "(%(expressions)s::uuid[]))"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
 
 
 def _liked(viewer: User, ids: str) -> Any:
     """Return which videos of an array, as PostgreSQL writes one, a person likes."""
     from videos.models import Video
 
-    likes = rows_of(Video, "likes").filter(user=viewer)
-    wanted = OneOf(Value(ids, output_field=TextField()))
-    return likes.filter(Exact(F("video_id"), wanted)).values("video_id")
+    is_wanted = IsAmong(F("video_id"), Value(ids, output_field=TextField()))
+    return rows_of(Video, "likes").filter(is_wanted, user=viewer).values("video_id")
 
 
 # Asked with each page of the list that is remembered, so that it is most of what that costs.
