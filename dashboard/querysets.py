@@ -12,6 +12,8 @@ from social.models import Comment, Like, Subscription
 from users.models import User
 from videos.models import DailyViews, Video, ViewEvent
 from videos.querysets import VideoQuerySet
+from videos.records import OWN_COLUMNS, VideoRecord
+from viztube.api.listings import Listing
 from viztube.api.querysets import CountOf, rows_behind
 
 
@@ -32,10 +34,13 @@ def totals_of(owner: User) -> QuerySet[User, Any]:
     )
 
 
-def videos_of(owner: User) -> VideoQuerySet:
-    """Return a person's own videos with their counts, hidden ones too, the newest in front."""
+def _videos_of(owner: User) -> VideoQuerySet:
     videos: VideoQuerySet = Video.objects.filter(user=owner)
     return videos.with_details(owner).sorted_by("createdAt", descending=True)
+
+
+# A person's own videos, hidden ones too, the newest in front.
+OWN_VIDEOS = Listing(VideoRecord, OWN_COLUMNS, _videos_of)
 
 
 def activity_of(owner: User, *, starts: list[date], interval: str) -> list[dict[str, Any]]:

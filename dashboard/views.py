@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dashboard.pagination import OwnVideosPagination
-from dashboard.querysets import activity_of, totals_of, videos_of
+from dashboard.querysets import OWN_VIDEOS, activity_of, totals_of
 from dashboard.serializers import (
     AnalyticsSerializer,
     OwnVideoSerializer,
@@ -51,7 +51,7 @@ class DashboardViewSet(ApiViewSet):
     @action(detail=False)
     def videos(self, request: Request) -> Response:
         """List one's own videos, hidden ones too, the newest first."""
-        return self.answer_list(videos_of(caller(request)))
+        return self.answer_list(OWN_VIDEOS(owner=caller(request)))
 
     @extend_schema(parameters=[PeriodsSerializer], responses={200: AnalyticsSerializer})
     @action(detail=False)

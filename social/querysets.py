@@ -173,16 +173,16 @@ def _people(relation: str, condition: Q) -> QuerySet[User]:
     )
 
 
-def follows(person: User, channel: UUID) -> bool:
-    """Tell whether a person follows a channel."""
-    return bool(_FOLLOWS.rows(person=person, channel=channel))
-
-
 _FOLLOWS = Statement(
     lambda person, channel: (
         rows_of(User, "subscribers").filter(subscriber=person, channel=channel).values("pk")
     )
 )
+
+
+def follows(person: User, channel: UUID) -> bool:
+    """Tell whether a person follows a channel."""
+    return bool(_FOLLOWS.rows(person=person, channel=channel))
 
 
 def channels_for(viewer: Viewer) -> QuerySet[User]:

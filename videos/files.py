@@ -46,4 +46,4 @@ class VideoFiles:
     @property
     def total_views(self) -> int:
         """Return all views, those not folded yet included when the query asked for them."""
-        return self.views + int(getattr(self, "pending_views", 0))
+        return int(self.views) + int(getattr(self, "pending_views", 0))

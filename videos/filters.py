@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django.http import QueryDict
+from django_filters.utils import translate_validation
 
 from videos.models import Video
 from videos.querysets import SORT_FIELDS, VideoQuerySet
@@ -11,6 +12,7 @@ from viztube.api.errors import FieldError
 from viztube.api.filters import ChoiceFilter, FilterSet, TextFilter
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import PagePagination
+from viztube.api.statements import Word
 
 QUERY_LENGTH = 200  # characters
 
@@ -42,10 +44,10 @@ def first_page(query: QueryDict) -> str | None:
 
 
 class VideoFilter(FilterSet):
-    """``?query&userId&sortBy&sortType``."""
+    """``?query&userId&sortBy&sortType``: what is asked for, which ``wanted`` returns."""
 
-    query = TextFilter(method="search", max_length=QUERY_LENGTH, label="Words to find.")
-    user_id = TextFilter(method="of_user", label="Only this person's videos.")
+    query = TextFilter(method="ignore", max_length=QUERY_LENGTH, label="Words to find.")
+    user_id = TextFilter(method="ignore", label="Only this person's videos.")
     sort_by = ChoiceFilter(
         choices=[(name, name) for name in SORT_FIELDS], method="ignore", label="Default createdAt."
     )
@@ -57,24 +59,25 @@ class VideoFilter(FilterSet):
         model = Video
         fields: tuple[str, ...] = ()
 
-    def search(self, queryset: VideoQuerySet, name: str, value: str) -> VideoQuerySet:
-        """Find words and parts of words."""
-        return queryset.search(value)
-
-    def of_user(self, queryset: VideoQuerySet, name: str, value: str) -> VideoQuerySet:
-        """Keep one person's videos; a malformed id is 404 like an unknown one."""
-        return queryset.filter(user_id=id_or_404(value))
-
     def ignore(self, queryset: VideoQuerySet, name: str, value: str) -> VideoQuerySet:
-        """Leave the order to the end: it needs three parameters at once."""
+        """Filter nothing: the order needs three parameters at once."""
         return queryset
 
-    def filter_queryset(self, queryset: Any) -> Any:
-        """Filter, then sort."""
-        videos: Any = super().filter_queryset(queryset)
+    def wanted(self) -> dict[str, Any]:
+        """Return the arguments of a list of videos.
+
+        Raises ValidationError and FieldError (400); ApiError (404) for a malformed id, as for an
+        unknown one.
+        """
+        if not self.is_valid():
+            raise translate_validation(self.errors)  # type: ignore[misc] # it has no types
         values = self.form.cleaned_data
-        sort = values["sortBy"] or "createdAt"
-        if sort == "relevance" and not values["query"]:
+        sort, text, owner = values["sortBy"] or "createdAt", values["query"], values["userId"]
+        if sort == "relevance" and not text:
             raise FieldError("sortBy", "relevance needs a query")
-        descending = values["sortType"] != "asc"
-        return videos.sorted_by(sort, descending=descending, text=values["query"])
+        asked = {"sort": Word(sort), "descending": values["sortType"] != "asc"}
+        if text:
+            asked["text"] = text
+        if owner:
+            asked["owner"] = id_or_404(owner)
+        return asked

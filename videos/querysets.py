@@ -1,32 +1,19 @@
 """Reads of videos: who may see which, and one method a screen."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
-from django.db.models import (
-    BooleanField,
-    F,
-    FilteredRelation,
-    FloatField,
-    Func,
-    OuterRef,
-    Q,
-    Sum,
-    TextField,
-    Value,
-)
+from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, Upper
 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
 from viztube.api.errors import not_found
-from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
-from viztube.api.statements import Statement
+from viztube.api.querysets import CountOf, rows_behind, whether
 from viztube.media.paths import FOLDER_PATTERN
 
 SEARCH_CONFIG = "english"
@@ -66,26 +53,6 @@ def public_video(prefix: str = "") -> Q:
 def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
     """Return the condition under which a person may see a video."""
     return seen_by(user, public_video(prefix), f"{prefix}user")
-
-
-class IsAmong(Func):
-    """``id = ANY(array)``: whatever the number of ids, it is the same statement."""
-
-    template = "(%(expressions)s::uuid[]))"
-    arg_joiner = " = ANY("
-    output_field = BooleanField()
-
-
-def _liked(viewer: User, ids: str) -> Any:
-    """Return which videos of an array, as PostgreSQL writes one, a person likes."""
-    from videos.models import Video
-
-    is_wanted = IsAmong(F("video_id"), Value(ids, output_field=TextField()))
-    return rows_of(Video, "likes").filter(is_wanted, user=viewer).values("video_id")
-
-
-# Asked with each page of the list that is remembered, so that it is most of what that costs.
-_LIKED = Statement(_liked)
 
 
 def _words(text: str) -> SearchQuery:
@@ -176,13 +143,6 @@ class VideoQuerySet(models.QuerySet[Any]):
             is_subscribed=whether(viewer, subscribers, "subscriber"),
         )
 
-    def liked_among(self, ids: Sequence[str], viewer: User) -> set[str]:
-        """Return which of some videos a person likes."""
-        if not ids:
-            return set()
-        liked = _LIKED.rows(viewer=viewer, ids=f"{{{','.join(ids)}}}")
-        return {str(video) for (video,) in liked}
-
     def watched_by(self, user: User) -> Self:
         """Return a person's history, what was watched last first."""
         entry = FilteredRelation("history_entries", condition=Q(history_entries__user=user))
@@ -199,11 +159,13 @@ class VideoQuerySet(models.QuerySet[Any]):
         Case is ignored, and no character has a meaning of its own: not ``%`` and ``_``, not the
         quotes and minus signs of web search engines. Each part has its index.
         """
+        # As an expression, so that PostgreSQL makes of it what has to be made of it.
+        given = Value(text)
         return self.alias(title_upper=Upper("title")).filter(
             Q(search=_words(text))
-            | Q(title__icontains=text)
-            | Q(description__icontains=text)
-            | Q(title_upper__trigram_word_similar=text.upper())
+            | Q(title__icontains=given)
+            | Q(description__icontains=given)
+            | Q(title_upper__trigram_word_similar=Upper(given))
         )
 
     def sorted_by(self, sort: str, *, descending: bool, text: str = "") -> Self:

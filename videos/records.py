@@ -1,5 +1,7 @@
 """Videos as lists and pages show them, read without making model instances."""
 
+from typing import Any
+
 from videos.files import VideoFiles
 from videos.querysets import CHANNEL_DETAILS, DETAILS
 from viztube.api.statements import Record
@@ -7,6 +9,12 @@ from viztube.api.statements import Record
 
 class VideoRecord(VideoFiles, Record):
     """A video with its details and, as ``user``, its owner."""
+
+    id: Any
+    title: Any
+    description: Any
+    pending_views: int
+    user: Any
 
 
 OWN_COLUMNS = (

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from users.callers import caller
 from users.models import User
 from videos.filters import VideoFilter, first_page
+from videos.listings import VIDEOS, VIDEOS_OF, WATCHED, liked_among
 from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
-from videos.records import COLUMNS, VideoRecord
 from videos.serializers import (
     ProcessingSerializer,
     UpdateSerializer,
@@ -31,7 +31,6 @@ from videos.services.notifications import take_notification
 from viztube.api import shared
 from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
-from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
 from viztube.api.representation import represent
@@ -39,12 +38,6 @@ from viztube.api.responses import ok
 from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
 from viztube.media.uploads import IMAGE_BYTES, VIDEO_BYTES
-
-WATCHED = Listing(
-    VideoRecord,
-    COLUMNS,
-    lambda viewer: Video.objects.visible_to(viewer).watched_by(viewer).with_details(viewer),
-)
 
 
 class VideoViewSet(ApiViewSet):
@@ -94,18 +87,16 @@ class VideoViewSet(ApiViewSet):
             shared.VIDEO_LIST, page, as_everyone_sees_it, of=VideoWithUserSerializer
         )
         if isinstance(viewer, User):
-            liked = Video.objects.liked_among([video["id"] for video in found["docs"]], viewer)
+            liked = liked_among([video["id"] for video in found["docs"]], viewer)
             for video in found["docs"]:
                 video["isLiked"] = video["id"] in liked
         return ok(found, "Videos found.")
 
     def _page(self, viewer: User | AnonymousUser) -> Response:
         """Return the page that the parameters ask for, as somebody sees it."""
-        owner = self.request.query_params.get("userId", "").strip()
-        videos = self.filter_queryset(Video.objects.published().with_details(viewer))
-        return self.answer_list(
-            videos, of=User.objects.channels().filter(pk=owner) if owner else None
-        )
+        asked = VideoFilter(self.request.query_params, queryset=Video.objects.none()).wanted()
+        videos = VIDEOS_OF if "owner" in asked else VIDEOS
+        return self.answer_list(videos(viewer=viewer, **asked))
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer}, responses={201: UploadAnswerSerializer}

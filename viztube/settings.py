@@ -91,15 +91,15 @@ MIDDLEWARE = [
     "viztube.api.middleware.ErrorEnvelopeMiddleware",
     "viztube.api.middleware.BodySizeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "viztube.desk.policy.DeskPolicyMiddleware",
+    "viztube.desk.middleware.StaticFilesMiddleware",
+    "viztube.desk.middleware.PolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "viztube.api.middleware.TrailingSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "viztube.desk.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "viztube.desk.middleware.AuthenticationMiddleware",
+    "viztube.desk.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -319,6 +319,9 @@ SPECTACULAR_SETTINGS = {
         "at `/user/refresh-token` and repeat the call. A refresh token works once, and for ten "
         "seconds more in case the answer was lost. Calls by cookie that change something must come "
         "from a page of this site or of an allowed one, else they get `cross_site`.\n\n"
+        "Answers say how often one may still ask (`RateLimit-Policy` and `RateLimit`, as "
+        "draft-ietf-httpapi-ratelimit-headers has them), for the limit that is closest. Who asks "
+        "too often gets `throttled`: wait as long as `Retry-After` says.\n\n"
         "What is read signed out has an `ETag`: sent back as `If-None-Match`, it spares the body "
         "(304) while nothing has changed. What is read signed in is for its caller alone, and no "
         "cache keeps it. Whoever changes something reads it changed. Views, and suspensions that "

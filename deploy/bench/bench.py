@@ -87,7 +87,7 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     began = datetime.now(UTC)
     try:
-        with running(folder, {}) as shape:
+        with running(folder) as shape:
             _seed(shape, options.scale)
             start_application(shape)
             result = Bench(shape, options.scale, options.seconds).run(options.only)

@@ -4,10 +4,9 @@ and Valkey, and nginx where its wheel is.
 
 import os
 import secrets
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +14,11 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from viztube.api.rates import RATES
 from viztube.ops.dev.services import ffmpeg_addresses
 from viztube.ops.embedded import Postgres, Valkey, process
 from viztube.ops.embedded.process import Child, EmbeddedError
-from viztube.ops.embedded.server import free_port
+from viztube.ops.embedded.server import Server, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOST = "viztube.example"
@@ -26,8 +26,8 @@ START_SECONDS = 60
 STEP_SECONDS = 7200
 # As a proxy in front would say it.
 FORWARDED = {"Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
-# All load comes from one address and from few people, which production would refuse.
-UNLIMITED = "1000000000/1h"
+# All load comes from one address and from few people, which would be refused. It is counted.
+UNLIMITED = ",".join(f"{scope}=999999/1s" for scope in RATES)
 
 
 class BenchError(Exception):
@@ -42,6 +42,7 @@ class Shape:
     environ: dict[str, str]
     port: int
     parts: dict[str, Child] = field(default_factory=dict)
+    servers: dict[str, Server] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -91,16 +92,20 @@ class Shape:
 
 
 @contextmanager
-def running(folder: Path, rates: Mapping[str, str]) -> Iterator[Shape]:
+def running(folder: Path) -> Iterator[Shape]:
     """Run everything with its data below a folder, which may have some already."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("media", "answers"):
         (folder / name).mkdir(exist_ok=True)
-    servers = Postgres(folder, durable=True), Valkey(folder)
-    shape = Shape(folder, _environ(folder) | dict(rates), free_port())
+    servers: dict[str, Postgres | Valkey] = {
+        "DATABASE_URL": Postgres(folder, durable=True),
+        "REDIS_URL": Valkey(folder),
+    }
+    shape = Shape(folder, _environ(folder), free_port())
     try:
-        shape.environ["DATABASE_URL"] = servers[0].start()
-        shape.environ["REDIS_URL"] = servers[1].start()
+        for name, server in servers.items():
+            shape.environ[name] = server.start()
+        shape.servers = {server.name: server for server in servers.values()}
         _settle_postgres(shape.environ["DATABASE_URL"])
         shape.manage("migrate")
         yield shape
@@ -109,7 +114,7 @@ def running(folder: Path, rates: Mapping[str, str]) -> Iterator[Shape]:
     finally:
         for child in shape.parts.values():
             process.kill(child)
-        for server in reversed(servers):
+        for server in servers.values():
             server.stop()
 
 
@@ -126,23 +131,9 @@ def start_application(shape: Shape) -> None:
 
 def roots(shape: Shape) -> dict[str, int]:
     """Return the ids of the processes whose families make up each part."""
-    found = {name: child.pid for name, child in shape.parts.items()}
-    for name, pattern in (("postgres", "bin/postgres"), ("valkey", "valkey-server")):
-        pids = _below(os.getpid(), pattern)
-        if pids:
-            found[name] = min(pids)
-    return found
-
-
-def _below(parent: int, pattern: str) -> list[int]:
-    listing = subprocess.run(
-        ["ps", "-eo", "pid=,args="], check=True, capture_output=True, text=True
-    ).stdout
-    return [
-        int(line.split()[0])
-        for line in listing.splitlines()
-        if pattern in line and str(parent) != line.split()[0]
-    ]
+    servers = {name: server.child for name, server in shape.servers.items()}
+    children = {**shape.parts, **servers}
+    return {name: child.pid for name, child in children.items() if child is not None}
 
 
 def _environ(folder: Path) -> dict[str, str]:
@@ -155,6 +146,7 @@ def _environ(folder: Path) -> dict[str, str]:
         "BENCH_ANSWERS": str(folder / "answers"),
         "PUBLIC_URL": f"https://{HOST}",
         "TRUSTED_PROXIES": "1",
+        "RATE_LIMITS": UNLIMITED,
         "SECRET_KEY": secrets.token_urlsafe(48),
         "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
     }
@@ -175,5 +167,5 @@ def _settle_postgres(url: str) -> None:
         for name, text in given:
             if name.strip() in settable:
                 value = text.strip().strip("'")
-                connection.execute(f"ALTER SYSTEM SET {name.strip()} = '{value}'")  # type: ignore[call-overload]
+                connection.execute(f"ALTER SYSTEM SET {name.strip()} = '{value}'")
         connection.execute("SELECT pg_reload_conf()")

@@ -69,7 +69,7 @@ class BareHandler(WSGIHandler):
 
     def _sized(self, request: HttpRequest) -> HttpResponse:
         """Answer with a length, without which gunicorn sends chunks."""
-        response: Any = self._get_response(request)
+        response: Any = self._get_response(request)  # type: ignore[attr-defined]
         response["Content-Length"] = str(len(response.content))
         return response  # type: ignore[no-any-return]
 

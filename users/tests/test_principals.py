@@ -5,6 +5,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import redis
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from redis.exceptions import ConnectionError as CacheGone
@@ -17,6 +19,7 @@ from users.services.sessions import revoke_sessions
 from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from users.tests.signing_in import Device, log_in
+from viztube.api import caching
 from viztube.api.tests.fixtures import Client
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +33,10 @@ def device(user: User) -> Device:
 
 def stored(device: Device) -> tuple[bytes | None, int]:
     """Return what the cache server holds for a session, as it is, and its seconds to live."""
-    client = cache._cache.get_client(None)  # type: ignore[attr-defined]
+    client = redis.Redis.from_url(settings.REDIS_URL)
     key = cache.make_key(f"principal:1:{device.session.pk}")
-    return client.get(key), client.ttl(key)
+    with client:
+        return client.get(key), client.ttl(key)  # type: ignore[return-value]
 
 
 def knows_caller(device: Device) -> int:
@@ -157,6 +161,22 @@ def test_a_cache_that_can_only_be_read_is_no_hindrance(
     assert device.client.post("user/logout").status == 200
     assert not device.works()
     assert "up to 60 s" in caplog.text
+
+
+def test_an_end_is_told_to_a_cache_that_failed_a_moment_ago(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.works()
+    # Nothing else of this process asks it for now; another's request might, and find the entry.
+    circuit = caching.Circuit("answers", away="away", back="back")
+    monkeypatch.setattr(caching, "PAUSE_SECONDS", 60)
+    circuit.has_failed(CacheHangs())
+    monkeypatch.setattr(caching, "_server", circuit)
+
+    assert device.client.post("user/logout").status == 200
+
+    assert circuit.is_open
+    assert stored(device)[0] == b"0"
 
 
 def test_what_is_changed_past_our_services_counts_when_the_minute_is_over(device: Device) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ def test_a_view_of_a_video_that_is_deleted_meanwhile_is_404(
         video = VideoFactory.create()
         with transaction.atomic():
             Video.objects.locked().get()
-            watched = Started(lambda client=client, pk=video.pk: client.get(f"videos/{pk}"))
+            watched = Started(partial(client.get, f"videos/{video.pk}"))
             assert watched.waits()
             delete_video(video=video)
         assert [(one.status, one.code) for one in watched.results()] == [(404, "not_found")]

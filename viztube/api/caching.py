@@ -203,9 +203,15 @@ class Commands(redis.Redis):
     is_write = False
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Make one call."""
+        """Make one call, once: redis-py would try again and again, and measure itself."""
+        pool = self.connection_pool
         with guarded(is_write=self.is_write):
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            connection = pool.get_connection()
+            try:
+                connection.send_command(*args)  # type: ignore[no-untyped-call]
+                return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
+            finally:
+                pool.release(connection)
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> "Pipeline":
         """Return what collects commands and sends them at once."""

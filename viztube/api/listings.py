@@ -6,7 +6,7 @@ A list's rows are ordered by one field and then by an id, both in the same direc
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -49,15 +49,6 @@ class Position(NamedTuple):
     key: UUID
 
 
-class Source(Protocol):
-    """What pages are made of."""
-
-    order: Order
-
-    def page(self, start: int, limit: int, after: Position | None) -> tuple[list[Any], int]:
-        """Return some rows and how many the whole list has; past a position, or past a number."""
-
-
 class QuerySetSource:
     """A queryset, in two queries a page."""
 
@@ -70,7 +61,7 @@ class QuerySetSource:
         return order_of(self._rows)
 
     def page(self, start: int, limit: int, after: Position | None) -> tuple[list[Any], int]:
-        """Return some rows and how many there are."""
+        """Return some rows, past a position or a number of them, and how many there are."""
         keys = self._rows.order_by().values("pk")
         total = keys[: EXACT_COUNT + 1].count()
         if total > EXACT_COUNT:
@@ -145,7 +136,7 @@ class Listing:
         return len(self._counted.rows(**values)) if start or after is not None else 0
 
     def _rows(self, values: dict[str, Any]) -> QuerySet[Any, Any]:
-        rows = self._build(**values)
+        rows: QuerySet[Any, Any] = self._build(**values)
         return rows if self._of is None else rows.filter(Exists(self._of(**values)))
 
     def _keys(self, **values: Any) -> QuerySet[Any, Any]:
@@ -181,7 +172,8 @@ class Listing:
         rows = self._rows(values)
         # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
         keys = rows.values("pk")[_OFFSET : _OFFSET + limit]
-        return self._shown(self._build(**values).filter(pk__in=keys), values)
+        here: QuerySet[Any, Any] = self._build(**values)
+        return self._shown(here.filter(pk__in=keys), values)
 
     def _order(self, kinds: Any) -> Order:
         return order_of(self._build(**stand_ins(kinds)))

@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from viztube.api.errors import FieldError
-from viztube.api.listings import Order, Position, QuerySetSource, Source
+from viztube.api.listings import Listed, Order, Position, QuerySetSource
 from viztube.api.responses import ok
 from viztube.api.shapes import PAGINATION_SCHEMA
 
@@ -39,10 +39,10 @@ class PagePagination(BasePagination):
 
     # A sequence has no order to seek by.
     def paginate_queryset(  # type: ignore[override]
-        self, queryset: QuerySet[Any] | Source, request: Request, view: APIView | None = None
+        self, queryset: QuerySet[Any] | Listed, request: Request, view: APIView | None = None
     ) -> list[Any]:
         """Return the rows of the page asked for; raises FieldError (400)."""
-        source: Source = QuerySetSource(queryset) if isinstance(queryset, QuerySet) else queryset
+        source = QuerySetSource(queryset) if isinstance(queryset, QuerySet) else queryset
         self.limit = min(self._number(request, "limit", self.default_limit), MAX_LIMIT)
         self.page = min(self._number(request, "page", 1), MAX_PAGE)
         cursor = request.query_params.get("cursor")

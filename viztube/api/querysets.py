@@ -3,14 +3,17 @@
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     BooleanField,
     Exists,
+    Func,
     IntegerField,
     Model,
     OuterRef,
     QuerySet,
     Subquery,
+    UUIDField,
     Value,
 )
 from django.db.models.expressions import Combinable
@@ -54,3 +57,9 @@ def whether(viewer: Model | AnonymousUser, rows: QuerySet[Any], owner: str) -> C
     if isinstance(viewer, AnonymousUser):
         return Value(None, output_field=BooleanField())
     return Exists(rows.filter(**{owner: viewer}))
+
+
+def any_of(ids: list[Any]) -> Func:
+    """Return what a column of ids is compared with to be one of them: one parameter, an array."""
+    array = Value(ids, output_field=ArrayField(UUIDField()))
+    return Func(array, function="ANY", output_field=UUIDField())

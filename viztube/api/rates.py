@@ -11,8 +11,8 @@ RATES = {
     "upload": "60/1h",
     "report": "30/1h",
     "password": "10/15m",
-    # By address: a class that signs up.
-    "register": "30/1h",
+    # By address: a class that signs up, and mistypes.
+    "register": "60/1h",
     # By the account as typed and the address; by the address; and by the account alone those that
     # fail, from wherever: some 700 guesses a day.
     "login": "10/15m",

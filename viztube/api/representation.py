@@ -33,6 +33,7 @@ class Representation:
         # What reads the object itself reads something that every object has, too.
         sources = [".".join(field.source_attrs) or "__class__" for field in fields]
         self._read = attrgetter(*sources) if len(sources) > 1 else _alone(sources[0])
+        self._sources = sources
         self._shown = [
             (place, show)
             for place, field in enumerate(fields)
@@ -46,7 +47,11 @@ class Representation:
 
     def __call__(self, row: Any) -> dict[str, Any]:
         """Return what is told about an object."""
-        values = list(self._read(row))
+        # What PostgreSQL put into JSON comes as dictionaries.
+        if isinstance(row, dict):
+            values = [row[source] for source in self._sources]
+        else:
+            values = list(self._read(row))
         for place, show in self._shown:
             value = values[place]
             if value is not None:
@@ -56,21 +61,19 @@ class Representation:
         return dict(zip(self._names, values, strict=True))
 
 
-def represent(kind: type[serializers.BaseSerializer[Any]], row: Any) -> dict[str, Any]:
-    """Return an object on the wire."""
+def represent(kind: Any, row: Any) -> dict[str, Any]:
+    """Return an object on the wire, as a class of serializers says."""
     return _representation(kind)(row)
 
 
-def represent_all(
-    kind: type[serializers.BaseSerializer[Any]], rows: Iterable[Any]
-) -> list[dict[str, Any]]:
+def represent_all(kind: Any, rows: Iterable[Any]) -> list[dict[str, Any]]:
     """Return objects on the wire, in their order."""
     shown = _representation(kind)
     return [shown(row) for row in rows]
 
 
 @cache
-def _representation(kind: type[serializers.BaseSerializer[Any]]) -> Representation:
+def _representation(kind: Any) -> Representation:
     return Representation(kind())
 
 

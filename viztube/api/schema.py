@@ -24,6 +24,11 @@ _ERROR_TEXTS = {
     "500": "A fault on our side.",
     "503": "A dependency is away for the moment.",
 }
+# Of what nginx refuses before it reaches us there are none.
+_LIMIT = {
+    "RateLimit-Policy": {"schema": {"type": "string"}, "example": '"login";q=10;w=900'},
+    "RateLimit": {"schema": {"type": "string"}, "example": '"login";r=0;t=90'},
+}
 _NOT_MODIFIED = "What `If-None-Match` names is still so; for who is signed out. There is no body."
 _ETAG: dict[str, Any] = {
     "ETag": {
@@ -34,7 +39,7 @@ _ETAG: dict[str, Any] = {
 _SECONDS = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
 _ERROR_HEADERS: dict[str, Any] = {
     "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
-    "429": _SECONDS,
+    "429": _SECONDS | _LIMIT,
     "503": _SECONDS,
 }
 

@@ -175,7 +175,7 @@ def run(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,
-        connection._prepare_cursor(Cursor(connection.connection)) as cursor,
+        connection._prepare_cursor(Cursor(connection.connection)) as cursor,  # type: ignore[attr-defined]
     ):
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -243,6 +243,7 @@ def _stand_in(kind: Any) -> Any:
 
 _STAND_INS: dict[type, Callable[[], Any]] = {
     UUID: uuid4,
+    list: lambda: [uuid4()],
     int: lambda: next(_numbers),
     float: lambda: next(_numbers) + 0.5,
     str: lambda: f"stand-in-{uuid4().hex}",
@@ -266,7 +267,7 @@ def _places(
     for parameter in parameters:
         found = None
         for name, value in wanted.items():
-            if type(parameter) is type(value) and parameter == value:
+            if isinstance(parameter, type(value)) and parameter == value:
                 found = name
             elif isinstance(value, str | int | UUID) and str(value) in str(parameter):
                 raise ValueError(f"The statement makes something of {name}: let SQL do it.")

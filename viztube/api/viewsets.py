@@ -35,12 +35,14 @@ class Limited(APIView):
     throttle_classes = (ScopeThrottle,)
     scopes: Mapping[str, tuple[Scope, ...]] = {}
 
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         """Say how much is left where it is least."""
-        response = super().finalize_response(request, response, *args, **kwargs)
+        answer = super().finalize_response(request, response, *args, **kwargs)
         for name, value in headers_of(request._request).items():
-            response.headers[name] = value
-        return response
+            answer.headers[name] = value
+        return answer
 
 
 class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):

@@ -290,3 +290,41 @@ def test_anything_else_is_no_cache(value: str) -> None:
     assert refusal(lambda: environment(CACHE=value).redis("CACHE")) == (
         "CACHE must look like redis://:password@host:6379/0."
     )
+
+
+DEFAULT_RATES = {"login": "10/15m", "read": "1200/1m"}
+
+
+@pytest.mark.parametrize(
+    ("value", "login", "read"),
+    [
+        ("", (10, 900), (1200, 60)),
+        ("login=3/1h", (3, 3600), (1200, 60)),
+        ("read=5/10s, login=1/2d", (1, 172_800), (5, 10)),
+        ("read=999999999/1s login=1/1m", (1, 60), (999_999_999, 1)),
+    ],
+)
+def test_rates_are_numbers_and_seconds(
+    value: str, login: tuple[int, int], read: tuple[int, int]
+) -> None:
+    rates = environment(RATES=value).rates("RATES", DEFAULT_RATES)
+
+    assert rates == {"login": login, "read": read}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["login=", "login", "login=0/1m", "login=5/0s", "login=5/m", "login=-1/1m", "login=5/1w"],
+)
+def test_a_rate_of_another_form_is_refused(value: str) -> None:
+    assert refusal(lambda: environment(RATES=value).rates("RATES", DEFAULT_RATES)) == (
+        "RATES must look like login=10/15m, read=900/1m: a number, a slash, and a time in s, m, h "
+        "or d."
+    )
+
+
+@pytest.mark.parametrize("value", ["logins=5/1m", "login=5/1m,login=6/1m", "=5/1m", "10/15m"])
+def test_a_rate_of_something_else_is_refused(value: str) -> None:
+    assert refusal(lambda: environment(RATES=value).rates("RATES", DEFAULT_RATES)) == (
+        "RATES may name each of these once: login, read."
+    )

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from viztube.api.rates import RATES
+
 ROOT = Path(settings.BASE_DIR)
 EXAMPLE = ROOT / ".env.example"
 GOOD = {
@@ -29,6 +31,7 @@ UNSET = dict.fromkeys(
         "SERVE_MEDIA",
         "TRUSTED_PROXIES",
         "CORS_ORIGIN",
+        "RATE_LIMITS",
         "LOG_LEVEL",
         "DATABASE_LOCK_TIMEOUT",
         "HLS_TOP_RUNG",
@@ -95,6 +98,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], variable: str) -> N
         ("REDIS_URL", "redis://cache:many"),
         ("TRUSTED_PROXIES", "-1"),
         ("CORS_ORIGIN", "app.example"),
+        ("RATE_LIMITS", "login=often"),
         ("LOG_LEVEL", "LOUD"),
         ("SENTRY_DSN", "https://sentry.example/1"),
         ("SERVE_MEDIA", "sometimes"),
@@ -117,6 +121,15 @@ def test_development_without_servers_says_how_to_start_them(tmp_path: Path) -> N
 
     assert_refused(result, "DATABASE_URL")
     assert "make run" in result.stderr
+
+
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="there is no .env.example")
+def test_the_example_tells_every_rate() -> None:
+    comment = EXAMPLE.read_text().partition("RATE_LIMITS=")[0].rpartition("\n\n")[2]
+
+    told = dict(re.findall(r"([a-z-]+)=(\d+/\d+[smhd])", comment.partition("by address")[2]))
+
+    assert told == RATES
 
 
 @pytest.mark.skipif(not EXAMPLE.exists(), reason="there is no .env.example")

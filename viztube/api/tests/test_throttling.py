@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
 from django.core.cache import cache
 from django.http import HttpRequest
 
@@ -120,6 +121,26 @@ def test_every_key_runs_out(api: Client, settings: Any) -> None:
 
     lifetime = client.ttl(f"viztube:limit:read:10/{HOUR}:{address}")
     assert HOUR / 10 * 3 < lifetime <= HOUR / 10 * 4 + 1
+
+
+def test_a_limit_costs_one_round_trip(
+    api: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(settings, read=10)
+    read(from_address(api), 1)  # the script is known now
+    sent = []
+    execute = redis.Redis.execute_command
+
+    def spy(self: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(arguments)
+        return execute(self, *arguments, **options)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(redis.Redis, "execute_command", spy)
+
+    read(api, 1)
+
+    about_limits = [command for command in sent if any("limit:" in str(part) for part in command)]
+    assert [command[0] for command in about_limits] == ["EVALSHA"]
 
 
 @pytest.mark.parametrize("proxies", [0, 1])

@@ -259,7 +259,7 @@ def under_load(service: Service) -> Iterator[Load]:
             load.ask(client, "signed", "GET", "/likes/videos", headers=headers)
         time.sleep(0.2)
 
-    roles: list[Callable[[httpx.Client, int], None]] = [reader] * 6 + [viewer] * 4
+    roles: list[Callable[[httpx.Client, int], None]] = [*[reader] * 6, *[viewer] * 4]
     roles += [writer] * 4 + [signer] * 2
 
     def go_on(number: int, act: Callable[[httpx.Client, int], None]) -> None:

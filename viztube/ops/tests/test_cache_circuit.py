@@ -1,0 +1,165 @@
+"""What one process does with a Valkey that hangs, refuses or takes no writes."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+
+from viztube.api import caching
+from viztube.api.caching import CacheAway, Circuit, SharedCache, guarded, insisting
+from viztube.ops.embedded import Valkey
+from viztube.ops.tests.outages import kill, revive
+from viztube.ops.tests.processes import linux_only, pid_of
+from viztube.ops.tests.waiting import eventually
+
+pytestmark = linux_only
+
+
+@pytest.fixture(autouse=True)
+def circuits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test begin with a server that is there, and not wait long."""
+    for name in ("_server", "_writes"):
+        monkeypatch.setattr(caching, name, Circuit(name, away=f"{name} away", back=f"{name} back"))
+    monkeypatch.setattr(caching, "PAUSE_SECONDS", 0.1)
+
+
+@pytest.fixture
+def valkey(data_dir: Path) -> Iterator[Valkey]:
+    server = Valkey(data_dir)
+    server.address = server.start()  # type: ignore[attr-defined]
+    yield server
+    if server.child is not None and not server.has_ended():
+        os.kill(pid_of(server), signal.SIGCONT)
+    server.stop()
+
+
+@pytest.fixture
+def cache(valkey: Any) -> SharedCache:
+    options = django_settings.CACHES["default"]["OPTIONS"]
+    return SharedCache(valkey.address, {"OPTIONS": options})
+
+
+def works(cache: SharedCache) -> bool:
+    """Tell whether a call succeeds."""
+    try:
+        cache.set("works", True)
+    except caching.CACHE_AWAY:
+        return False
+    return True
+
+
+def test_a_server_that_is_away_is_asked_by_one_call_at_a_time(
+    valkey: Any, cache: SharedCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.set("a", 1)
+    os.kill(pid_of(valkey), signal.SIGSTOP)
+    callers = 8
+    together = Barrier(callers)
+
+    def call(_: int) -> type[BaseException] | None:
+        together.wait()
+        try:
+            cache.get("a")
+        except caching.CACHE_AWAY as error:
+            return type(error)
+        return None
+
+    with ThreadPoolExecutor(callers) as pool:
+        # All of them before anybody knows, then all of them while it is known.
+        at_first = list(pool.map(call, range(callers)))
+        at_once = list(pool.map(call, range(callers)))
+        assert eventually(lambda: pool.submit(guard_lets_one_try).result())
+        later = list(pool.map(call, range(callers)))
+
+    assert set(at_first) == {redis.TimeoutError}
+    assert set(at_once) == {CacheAway}
+    assert sorted(later, key=str).count(redis.TimeoutError) <= 1
+    assert set(later) <= {redis.TimeoutError, CacheAway}
+    assert caplog.text.count("_server away") == 1
+    os.kill(pid_of(valkey), signal.SIGCONT)
+    assert eventually(lambda: works(cache))
+    assert caplog.text.count("_server away") == caplog.text.count("_server back") == 1
+
+
+def guard_lets_one_try() -> bool:
+    """Tell whether the pause is over, without making the call that would follow."""
+    try:
+        with guarded():
+            pytest.fail("This says nothing of the server.")
+    except CacheAway:
+        return False
+    except pytest.fail.Exception:
+        return True
+
+
+def test_an_answer_that_comes_too_late_is_nobody_elses(valkey: Any, cache: SharedCache) -> None:
+    cache.set_many({"a": "of a", "b": "of b"})
+    os.kill(pid_of(valkey), signal.SIGSTOP)
+    with pytest.raises(redis.TimeoutError):
+        cache.get("a")
+    with pytest.raises(redis.TimeoutError), insisting():
+        cache.set_many({"c": "of c", "d": "of d"})
+
+    os.kill(pid_of(valkey), signal.SIGCONT)
+
+    assert eventually(lambda: works(cache))
+    assert [cache.get("b") for _ in range(3)] == ["of b"] * 3
+
+
+def test_a_server_that_was_restarted_is_used_again(valkey: Any, cache: SharedCache) -> None:
+    cache.set("a", 1)
+    kill(valkey)
+    with pytest.raises(redis.ConnectionError):
+        cache.get("a")
+    revive(valkey, valkey.address)
+
+    assert eventually(lambda: works(cache))
+    assert cache.get("works") is True
+
+
+@pytest.mark.parametrize(
+    "error", [redis.exceptions.ReadOnlyError, redis.exceptions.OutOfMemoryError]
+)
+def test_a_server_that_takes_no_writes_is_read(
+    valkey: Any,
+    cache: SharedCache,
+    caplog: pytest.LogCaptureFixture,
+    error: type[redis.RedisError],
+) -> None:
+    cache.set("a", 1)
+    with redis.Redis.from_url(valkey.address) as client:
+        if error is redis.exceptions.ReadOnlyError:
+            client.replicaof("127.0.0.1", "1")
+        else:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "1")
+
+        with pytest.raises(error):
+            cache.set("b", 1)
+        for _ in range(5):
+            with pytest.raises(CacheAway):
+                cache.set("b", 1)
+            assert cache.get("a") == 1
+        with pytest.raises(error), insisting():
+            cache.set_many({"b": 1})
+
+        client.replicaof("NO", "ONE")
+        client.config_set("maxmemory", "0")
+    assert eventually(lambda: works(cache))
+    assert caplog.text.count("_writes away") == caplog.text.count("_writes back") == 1
+    assert "_server" not in caplog.text
+
+
+def test_a_mistake_in_a_call_says_nothing_of_the_server(cache: SharedCache) -> None:
+    cache.set("a", ["not a number"])
+    with pytest.raises(redis.ResponseError):
+        cache.incr("a")
+
+    assert works(cache)
