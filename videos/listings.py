@@ -9,7 +9,7 @@ from videos.models import Video
 from videos.querysets import VideoQuerySet
 from videos.records import COLUMNS, VideoRecord
 from viztube.api.listings import Listing
-from viztube.api.querysets import any_of, rows_of
+from viztube.api.querysets import one_of, rows_of
 from viztube.api.statements import Statement
 
 
@@ -46,7 +46,7 @@ WATCHED = Listing(
 
 _LIKED = Statement(
     lambda viewer, ids: (
-        rows_of(Video, "likes").filter(user=viewer, video=any_of(ids)).values("video_id")
+        rows_of(Video, "likes").filter(one_of("video_id", ids), user=viewer).values("video_id")
     )
 )
 

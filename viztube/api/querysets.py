@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     BooleanField,
     Exists,
+    F,
     Func,
     IntegerField,
     Model,
@@ -59,7 +60,13 @@ def whether(viewer: Model | AnonymousUser, rows: QuerySet[Any], owner: str) -> C
     return Exists(rows.filter(**{owner: viewer}))
 
 
-def any_of(ids: list[Any]) -> Func:
-    """Return what a column of ids is compared with to be one of them: one parameter, an array."""
+def one_of(column: str, ids: list[Any]) -> Func:
+    """Return the condition that a column is one of some ids, which are one parameter: an array."""
     array = Value(ids, output_field=ArrayField(UUIDField()))
-    return Func(array, function="ANY", output_field=UUIDField())
+    return Func(
+        F(column),
+        array,
+        template="(%(expressions)s))",
+        arg_joiner=" = ANY(",
+        output_field=BooleanField(),
+    )
