@@ -130,7 +130,10 @@ def test_a_lost_mark_does_not_bring_back_what_was_forgotten(source: Source) -> N
         assert source.read() == {"number": 2}
 
 
-def test_who_has_changed_something_does_not_wait_for_an_older_reader(source: Source) -> None:
+def test_who_has_changed_something_does_not_wait_for_an_older_reader(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "PATIENCE", 60)
     began, may_end = threading.Event(), threading.Event()
 
     def hold() -> None:
