@@ -3,6 +3,7 @@
 from users.models import SecurityEventKind, User
 from users.services.audit import record
 from users.services.sessions import revoke_sessions
+from users.services.shown import forget_person_on_commit
 
 
 class EndSessionsValidator:
@@ -21,6 +22,7 @@ class EndSessionsValidator:
         return "A new password signs the person out of the API on every device."
 
     def password_changed(self, password: str, user: User) -> None:
-        """Revoke the sessions, and tell the audit trail."""
+        """Revoke the sessions, tell the audit trail, and forget when the account changed last."""
         revoke_sessions(user=user)
+        forget_person_on_commit(user.username)
         record(SecurityEventKind.PASSWORD_CHANGED, user=user)

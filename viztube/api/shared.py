@@ -30,6 +30,7 @@ mean something else raises ``version``.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -43,7 +44,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from rest_framework.serializers import ListSerializer, Serializer
 
-from viztube.api.caching import CACHE_AWAY
+from viztube.api.caching import CACHE_AWAY, insisting
 from viztube.api.renderers import dumps
 
 # For the last seconds of its lifetime, an entry is given out while one caller makes the next one.
@@ -105,7 +106,9 @@ def read(kind: Kind, key: object, make: Callable[[], Any], *, of: Callable[[], A
 def forget(*tags: str) -> None:
     """Let entries count no longer; to be called after the commit."""
     try:
-        cache.delete_many([_mark_of(tag) for tag in tags])
+        # Who was banned shall be gone even if the cache failed a moment ago.
+        with insisting() if EVERYTHING in tags else nullcontext():
+            cache.delete_many([_mark_of(tag) for tag in tags])
     except CACHE_AWAY:
         # Their lifetime is the bound.
         return

@@ -12,7 +12,7 @@ from django.db import transaction
 from redis.exceptions import ConnectionError as AwayError
 from rest_framework import serializers
 
-from viztube.api import shared
+from viztube.api import caching, shared
 from viztube.api.shared import Kind
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_entries")]
@@ -130,7 +130,10 @@ def test_a_lost_mark_does_not_bring_back_what_was_forgotten(source: Source) -> N
         assert source.read() == {"number": 2}
 
 
-def test_who_has_changed_something_does_not_wait_for_an_older_reader(source: Source) -> None:
+def test_who_has_changed_something_does_not_wait_for_an_older_reader(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "PATIENCE", 60)
     began, may_end = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -286,6 +289,23 @@ def test_forgetting_without_the_cache_is_no_failure(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(type(cache._cache), "delete_many", refuse)  # type: ignore[attr-defined]
 
     shared.forget_on_commit(shared.EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("tag", "number"), [(KIND.tag("a"), 1), (shared.EVERYTHING, 2)], ids=["some", "everything"]
+)
+def test_only_to_forget_everything_insists(
+    source: Source, monkeypatch: pytest.MonkeyPatch, tag: str, number: int
+) -> None:
+    source.read()
+    source.number = 2
+    with monkeypatch.context() as failed_a_moment_ago:
+        failed_a_moment_ago.setattr(caching._server, "is_open", True)
+        failed_a_moment_ago.setattr(caching._server, "_next_try", float("inf"))
+        shared.forget(tag)
+
+    # What was not forgotten ends with its lifetime.
+    assert source.read() == {"number": number}
 
 
 def test_an_entry_ends_by_itself_at_its_lifetime(source: Source) -> None:
