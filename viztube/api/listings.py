@@ -68,7 +68,7 @@ class QuerySetSource:
             total = max(total, _estimate(keys.explain(format="json")))
         if after is not None:
             return list(past(self._rows, self.order, after)[:limit]), total
-        if total <= start:
+        if total <= start and total <= EXACT_COUNT:
             return [], total
         here = slice(start, start + limit)
         # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
