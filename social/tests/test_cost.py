@@ -96,7 +96,9 @@ def cost_of(make: Make) -> int:
 @pytest.mark.parametrize("rows", [1, 50])
 @pytest.mark.parametrize("make", PUBLIC)
 class TestAList:
-    def test_costs_the_page_and_mostly_the_count(self, api: Client, user: User, make: Make, rows: int) -> None:
+    def test_costs_the_page_and_mostly_the_count(
+        self, api: Client, user: User, make: Make, rows: int
+    ) -> None:
         path = make(user, rows)
         with captured_queries() as statements:
             page = api.get(f"{path}?limit=100").data
