@@ -38,6 +38,7 @@ remembered AS (
     SELECT %s, %s, id, %s FROM seen
     ON CONFLICT (user_id, video_id) DO UPDATE SET watched_at = EXCLUDED.watched_at
 )"""
+_WATCH = "WITH {steps} SELECT page.* FROM ({page}) page, seen"
 
 # Videos are locked before their events are deleted, as deleting a video does it: no deadlock.
 _FOLD = """
@@ -86,7 +87,7 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
     if isinstance(viewer, User):
         steps.append(_REMEMBER)
         parameters += [uuid7(), viewer.pk, now]
-    sql = f"WITH {', '.join(steps)} SELECT page.* FROM ({page.sql}) page, seen"
+    sql = _WATCH.format(steps=", ".join(steps), page=page.sql)
     rows = _PAGE.statement.read(page, run(sql, [*parameters, *page.arguments(given)]))
     if not rows:
         return None

@@ -68,7 +68,7 @@ class QuerySetSource:
             total = max(total, _estimate(keys.explain(format="json")))
         if after is not None:
             return list(past(self._rows, self.order, after)[:limit]), total
-        if total <= start:
+        if total <= start and total <= EXACT_COUNT:
             return [], total
         here = slice(start, start + limit)
         # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
@@ -156,7 +156,8 @@ class Listing:
         others = [name for name in self._columns if "__" in name]
         read = [name for name in (order.field, order.key) if name not in own]
         total = CountOf(self._keys(**values), most=EXACT_COUNT + 1)
-        return rows.annotate(**{TOTAL: total}).values(*own, *read, TOTAL, *others)
+        counted: QuerySet[Any, Any] = rows.annotate(**{TOTAL: total})
+        return counted.values(*own, *read, TOTAL, *others)
 
     def _first_page(self, *, limit: int, **values: Any) -> QuerySet[Any, Any]:
         return self._shown(self._rows(values), values)[:limit]

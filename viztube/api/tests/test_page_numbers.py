@@ -151,6 +151,18 @@ def test_an_estimate_is_never_below_what_was_counted(
 
 
 @pytest.mark.usefixtures("without_cursor")
+def test_a_page_past_a_low_estimate_has_its_rows(
+    groups: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listings, "EXACT_COUNT", 3)
+    monkeypatch.setattr(QuerySet, "explain", lambda *_, **__: '[{"Plan": {"Plan Rows": 1}}]')
+
+    names, _ = page_of(groups, page=3, limit=7)
+
+    assert names == [f"g{number}" for number in range(14, 21)]
+
+
+@pytest.mark.usefixtures("without_cursor")
 def test_as_many_rows_as_are_counted_need_no_estimate(
     groups: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
