@@ -172,7 +172,7 @@ class Listing:
     def _deep_page(self, *, limit: int, **values: Any) -> QuerySet[Any, Any]:
         rows = self._rows(values)
         # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
-        keys = rows.values("pk")[_OFFSET : _OFFSET + limit]
+        keys: Any = rows.values("pk")[_OFFSET : _OFFSET + limit]
         here: QuerySet[Any, Any] = self._build(**values)
         return self._shown(here.filter(pk__in=keys), values)
 

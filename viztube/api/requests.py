@@ -1,6 +1,7 @@
 """What is known about the request at hand: the client's address, the size of its body."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,8 +16,16 @@ def client_address(request: Any) -> str | None:
     DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting. None for what is no
     address.
     """
+    return _address(_THROTTLE.get_ident(request) or "")
+
+
+_THROTTLE = BaseThrottle()
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str | None:
     try:
-        return str(ip_address(BaseThrottle().get_ident(request) or ""))
+        return str(ip_address(text))
     except ValueError:
         return None
 

@@ -6,9 +6,11 @@ PostgreSQL that repeats a row, an exception that names an address, a header in a
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[hidden]"
+SHORT = 100  # characters
 
 _WORDS = (
     r"authorization|cookie|passw(?:or)?d|token|secret|dsn|signature|signing_key|api_?key|"
@@ -48,6 +50,7 @@ def hide_everywhere(secrets: Iterable[str]) -> None:
     global _known  # noqa: PLW0603 - settings are read once a process, before anything is logged
     long_ones = sorted({secret for secret in secrets if len(secret) >= 16}, key=len, reverse=True)
     _known = re.compile("|".join(map(re.escape, long_ones))) if long_ones else None
+    _redacted.cache_clear()
 
 
 def redact(value: Any) -> Any:
@@ -56,7 +59,7 @@ def redact(value: Any) -> Any:
         return _redact_text(value)
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if _KEY.search(str(key)) and item else redact(item)
+            key: HIDDEN if _tells(str(key)) and item else redact(item)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
@@ -66,7 +69,18 @@ def redact(value: Any) -> Any:
     return _redact_text(str(value))
 
 
+@lru_cache(maxsize=1000)
+def _tells(key: str) -> bool:
+    return _KEY.search(key) is not None
+
+
 def _redact_text(text: str) -> str:
+    return _redacted(text) if len(text) <= SHORT else _redacted.__wrapped__(text)
+
+
+# Each request has a line, and most of what is in it was in others.
+@lru_cache(maxsize=1000)
+def _redacted(text: str) -> str:
     if _known is not None:
         text = _known.sub(HIDDEN, text)
     return _TEXT.sub(_hide, text)
