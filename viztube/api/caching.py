@@ -10,6 +10,7 @@ holds its lock while the call runs.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -203,15 +204,24 @@ class Commands(redis.Redis):
     is_write = False
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Make one call, once: redis-py would try again and again, and measure itself."""
-        pool = self.connection_pool
+        """Make one call, once: redis-py would try again and again, and measure itself.
+
+        The connection is kept, for there is one of these objects a thread. What fails in the middle
+        of a call closes it, and with what it was not asked for nothing is read from it.
+        """
         with guarded(is_write=self.is_write):
-            connection = pool.get_connection()
-            try:
-                connection.send_command(*args)  # type: ignore[no-untyped-call]
-                return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
-            finally:
-                pool.release(connection)
+            connection = self._kept()
+            connection.send_packed_command(connection.pack_command(*args))
+            return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
+
+    def _kept(self) -> Any:
+        connection: Any = self.connection
+        # What was opened before a fork is the other process's.
+        if connection is None or connection.pid != os.getpid():
+            connection = self.connection = self.connection_pool.get_connection()
+        elif connection.is_connected and connection.can_read():
+            connection.disconnect()
+        return connection
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> "Pipeline":
         """Return what collects commands and sends them at once."""

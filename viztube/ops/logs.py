@@ -4,7 +4,9 @@ Everything that logs through ``logging`` is written this way, whoever wrote it: 
 procrastinate and our own code. Nothing here imports Django, for the settings call it.
 """
 
+import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -34,7 +36,7 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
         "filters": {"request_id": {"()": "viztube.api.request_ids.RequestIdFilter"}},
         "formatters": {
             "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
+                "()": structlog.stdlib.ProcessorFormatter if readable else LineFormatter,
                 "foreign_pre_chain": [
                     # What a job bound, see the worker command.
                     structlog.contextvars.merge_contextvars,
@@ -71,6 +73,24 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
             "urllib3": {"level": "ERROR"},
         },
     }
+
+
+class LineFormatter(structlog.stdlib.ProcessorFormatter):
+    """Lines of JSON; those about requests, one each, in a fraction of the time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        fields = record.__dict__
+        if "duration_ms" not in fields or record.exc_info or record.args:
+            return super().format(record)
+        event = {
+            "event": record.msg,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **{name: fields[name] for name in FIELDS if name in fields},
+        }
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
+        return to_json({**redact(event), "timestamp": f"{moment[:-6]}Z"})
 
 
 def hide_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

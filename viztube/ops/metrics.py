@@ -6,11 +6,12 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django_prometheus.middleware import (  # type: ignore[import-untyped]
     Metrics,
     PrometheusAfterMiddleware,
 )
-from django_prometheus.utils import Time  # type: ignore[import-untyped]
+from django_prometheus.utils import Time, TimeSince  # type: ignore[import-untyped]
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -61,6 +62,17 @@ class MetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc] # it h
     def process_request(self, request: HttpRequest) -> None:
         """Remember when it began. All else that is done here is for metrics that we do not keep."""
         request.prometheus_after_middleware_event = Time()  # type: ignore[attr-defined]
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Count the answer, and how long it took."""
+        asked = {"view": self._get_view_name(request), "method": self._method(request)}
+        status = str(response.status_code)
+        self.metrics.responses_by_status_view_method.labels(status=status, **asked).inc()
+        began = request.prometheus_after_middleware_event  # type: ignore[attr-defined]
+        self.metrics.requests_latency_by_view_method.labels(**asked).observe(TimeSince(began))
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Do nothing: the answer is counted, and once is enough."""
