@@ -88,7 +88,7 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
         steps.append(_REMEMBER)
         parameters += [uuid7(), viewer.pk, now]
     sql = _WATCH.format(steps=", ".join(steps), page=page.sql)
-    rows = _PAGE.statement.read(page, run(sql, [*parameters, *page.arguments(given)]))
+    rows = run(sql, [*parameters, *page.arguments(given)])
     if not rows:
         return None
     record = make(VideoRecord, page.names, rows[0])

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import BooleanField, Model, QuerySet
 from psycopg import Cursor
+from psycopg.pq import Format
 
 KEPT = 64  # forms of one statement, by the kinds of their arguments
 
@@ -75,8 +76,6 @@ class Form:
     # For each place in it the name of an argument, or the value that is always there.
     places: tuple[tuple[str | None, Any], ...]
     names: tuple[str, ...]
-    converters: Mapping[int, Any]
-    compiler: Any
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Return what goes into the places."""
@@ -104,14 +103,7 @@ class Statement:
         """
         form, given = self.form(values)
         sql = form.sql.replace(*replacing) if replacing else form.sql
-        return self.read(form, run(sql, form.arguments(given)))
-
-    @staticmethod
-    def read(form: Form, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return rows with what they say turned into Python's types."""
-        if form.converters:
-            return list(form.compiler.apply_converters(rows, form.converters))
-        return rows
+        return run(sql, form.arguments(given))
 
     def dicts(self, **values: Any) -> list[dict[str, Any]]:
         """Return the rows as dictionaries."""
@@ -133,8 +125,7 @@ class Statement:
         places = _places(parameters, arguments)
         query = rows.query
         names = query.selected or (*query.values_select, *query.annotation_select)
-        expressions = [selected[0] for selected in compiler.select]
-        return Form(sql, places, tuple(names), compiler.get_converters(expressions), compiler)
+        return Form(sql, places, tuple(names))
 
 
 class Records(Generic[RecordT]):
@@ -169,14 +160,16 @@ def make(kind: type[RecordT], names: Sequence[str], row: Sequence[Any]) -> Recor
 def run(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run SQL that PostgreSQL prepares once it was used a few times on a connection.
 
-    Django's own cursors put parameters into the text, which then is planned each time.
+    Django's own cursors put parameters into the text, which then is planned each time, and get
+    texts that Python makes values of. These get PostgreSQL's values, of which psycopg makes
+    Python's.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
-    with (
-        connection.wrap_database_errors,
-        connection._prepare_cursor(Cursor(connection.connection)) as cursor,  # type: ignore[attr-defined]
-    ):
+    with connection.wrap_database_errors:
+        plain = Cursor(connection.connection)
+        plain.format = Format.BINARY
+        cursor = connection._prepare_cursor(plain)  # type: ignore[attr-defined]
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
