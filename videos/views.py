@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from users.callers import caller
 from users.models import User
-from videos.filters import VideoFilter, first_page
+from videos.filters import VideoFilter, first_page, wanted
 from videos.listings import VIDEOS, VIDEOS_OF, WATCHED, liked_among
 from videos.models import Video
 from videos.pagination import VideoPagination
@@ -94,7 +94,7 @@ class VideoViewSet(ApiViewSet):
 
     def _page(self, viewer: User | AnonymousUser) -> Response:
         """Return the page that the parameters ask for, as somebody sees it."""
-        asked = VideoFilter(self.request.query_params, queryset=Video.objects.none()).wanted()
+        asked = wanted(self.request.query_params)
         videos = VIDEOS_OF if "owner" in asked else VIDEOS
         return self.answer_list(videos(viewer=viewer, **asked))
 
