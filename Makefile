@@ -6,6 +6,7 @@
 PYTHON ?= python3
 JOBS ?= auto
 ARGS ?=
+SCALE ?= 1
 
 BIN := .venv/bin
 # `exec`, so that a signal to make reaches the program and not a shell in between.
@@ -28,7 +29,7 @@ SHELL_SCRIPTS = { $(call OURS,*.sh); git grep --untracked -lE '^\#!.*[/ ](ba|da)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow browser-test lint format lock
+.PHONY: help run test test-slow browser-test bench lint format lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ test-slow: .venv/installed ## Run the tests that take long, one after another (A
 
 browser-test: .venv/installed ## Run those of them that drive Chromium (CHROMIUM=, ARGS=)
 	@DEBUG=1 $(DEV) services -- $(BIN)/python -m pytest -m browser viztube/ops/tests/browser $(ARGS)
+
+bench: .venv/installed ## Measure how fast it is on this machine, with wrk (SCALE=1000, ARGS="--only list")
+	@exec $(BIN)/python deploy/bench/bench.py --scale $(SCALE) $(ARGS)
 
 lint: .venv/installed ## Check style, types, the direction of imports, migrations, settings, deployment
 	@# That the lock names everything its packages need.

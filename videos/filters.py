@@ -79,7 +79,7 @@ def wanted(query: QueryDict) -> dict[str, Any]:
     """
     form = _form()(query)
     if not form.is_valid():
-        raise translate_validation(form.errors)
+        raise translate_validation(form.errors)  # type: ignore[misc] # it has no types
     values = form.cleaned_data
     sort, text, owner = values["sortBy"] or "createdAt", values["query"], values["userId"]
     if sort == "relevance" and not text:
