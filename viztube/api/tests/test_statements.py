@@ -107,7 +107,7 @@ def test_who_asks_decides_by_id_and_flags(notes: Any) -> None:
     LogEntry.objects.create(user=bob, action_flag=1)
 
     def build(viewer: Any) -> QuerySet[Any, Any]:
-        seen = people.all() if viewer.is_staff else people.filter(pk=viewer.pk)
+        seen: QuerySet[Any, Any] = people.all() if viewer.is_staff else people.filter(pk=viewer.pk)
         seen = seen.annotate(mine=whether(viewer, LogEntry.objects.all(), "user"))
         return seen.order_by("username").values("username", "mine")
 
