@@ -78,8 +78,9 @@ def _types(parameters: Sequence[Any]) -> list[str]:
     types = []
     for value in parameters:
         dumper = transformer.get_dumper(value, PyFormat.AUTO)
+        # Of texts and lists of texts PostgreSQL finds the type itself.
         name = known[dumper.oid].regtype if dumper.oid else "unknown"
-        types.append(f"{name}[]" if isinstance(value, list) else name)
+        types.append(f"{name}[]" if dumper.oid and isinstance(value, list) else name)
     return types
 
 
