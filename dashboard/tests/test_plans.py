@@ -4,7 +4,6 @@ The data is that of ``seed_demo``, and besides one person and one video with mor
 than a page a thousand pages in is away.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
@@ -16,7 +15,7 @@ from django.db import connection
 from dashboard.services.seeding import clips
 from social.models import Playlist
 from users.models import User
-from users.tests.queries import captured_queries
+from users.tests.plans import captured_calls
 from videos.models import Video
 from viztube.api.tests.fixtures import Client, openapi
 
@@ -161,17 +160,9 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(part)
 
 
-def plan_of(statement: str) -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
-        (plans,) = cursor.fetchone()
-    found: dict[str, Any] = (json.loads(plans) if isinstance(plans, str) else plans)[0]
-    return found
-
-
 def check(client: Client, path: str, **query: Any) -> Any:
     """Send a request; fail when one of its statements reads through a big table."""
-    with captured_queries() as statements:
+    with captured_calls() as calls:
         start = perf_counter()
         answer = client.get(path, query=query)
         took = perf_counter() - start
@@ -180,15 +171,14 @@ def check(client: Client, path: str, **query: Any) -> Any:
     assert big >= {"videos_video", "social_like", "social_comment", "social_report"}
     assert "social_moderationaction" in big
     blocks, database, through = 0, 0.0, []
-    # The estimate for more than 10,000 rows is an EXPLAIN, which reads nothing.
-    for statement in [text for text in statements if not text.startswith("EXPLAIN")]:
-        explained = plan_of(statement)
+    for call in calls:
+        explained = call.plan("ANALYZE, FORMAT JSON")
         plan = explained["Plan"]
         database += explained["Planning Time"] + explained["Execution Time"]
         blocks += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
         tables = {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"}
         if tables & big:
-            through.append(f"{tables & big}: {statement}")
+            through.append(f"{tables & big}: {call.sql}")
     shown = {name: str(value)[:12] for name, value in query.items() if name != "limit"}
     print(f"{took * 1000:6.0f} ms ({database:.0f} in PostgreSQL, {blocks:,} blocks) {path} {shown}")
     assert not through

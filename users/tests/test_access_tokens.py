@@ -1,7 +1,7 @@
 """Who is calling: access tokens in headers and cookies."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import TestCase
 from django.utils import timezone
 
+from users import tokens
 from users.models import User
 from users.services import standing
 from users.tests.browsers import browser_of, change_form, run_action, superuser
@@ -263,6 +264,64 @@ def test_a_token_that_does_not_verify_costs_no_query(device: Device) -> None:
         with captured_queries() as queries:
             Client(token).get(ME)
         assert queries == []
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gets each token whose signature is looked at."""
+    looked_at: list[str] = []
+    original = tokens.verify_token
+
+    def look(kind: Any, raw: str) -> Any:
+        looked_at.append(raw)
+        return original(kind, raw)
+
+    monkeypatch.setattr(tokens, "verify_token", look)
+    return looked_at
+
+
+def test_the_signature_of_a_token_is_looked_at_once(device: Device, verified: list[str]) -> None:
+    other = forged(device.access)
+    for _ in range(3):
+        assert device.works()
+        assert Client(other).get(ME).status == 200
+
+    assert verified == [device.access, other]
+
+
+def test_what_does_not_verify_is_looked_at_each_time(device: Device, verified: list[str]) -> None:
+    assert device.works()
+    # The same but for the signature.
+    wrong = forged(device.access, key="x" * 48)
+    for _ in range(2):
+        assert Client(wrong).get(ME).code == "token_invalid"
+
+    assert verified == [device.access, wrong, wrong]
+
+
+def test_a_token_that_was_verified_before_expires_in_time(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert device.works()
+    end = claims(device.access)["exp"]
+    for seconds, answered in ((-1, 200), (1, 401), (10**6, 401)):
+        now = datetime.fromtimestamp(end + seconds, UTC)
+        monkeypatch.setattr(tokens, "aware_utcnow", lambda now=now: now)
+
+        for client in (Client(device.access), with_cookie("accessToken", device.access)):
+            answer = client.get(ME)
+            assert answer.status == answered
+            assert answered == 200 or answer.code == "token_expired"
+
+
+def test_only_so_many_tokens_are_known(device: Device, settings: Any) -> None:
+    most = tokens._verified.cache_info().maxsize
+    assert most is not None
+    for number in range(most + 5):
+        tokens.access_ids(forged(device.access, jti=str(number)))
+
+    assert tokens._verified.cache_info().currsize == most
+    assert device.works()
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "accessToken"])

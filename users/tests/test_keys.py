@@ -99,6 +99,23 @@ def test_tokens_of_a_key_that_was_dropped_are_nobodys(user: User, settings: Any)
     assert device.session.revoked_at is None
 
 
+def test_a_token_that_was_verified_before_is_nobodys_once_its_key_is_dropped(
+    user: User, settings: Any
+) -> None:
+    device = log_in(user)
+    without_name = forged(device.access)
+    for token in (device.access, without_name):
+        assert ask(token).status == 200
+
+    use(settings, K2, K3, K1)
+    for token in (device.access, without_name):
+        assert ask(token).status == 200
+
+    use(settings, K3, K4, K2)
+    for token in (device.access, without_name):
+        assert (ask(token).status, ask(token).code) == (401, "token_invalid")
+
+
 @pytest.mark.parametrize("key", [K1, K2])
 def test_a_token_without_the_name_of_a_key_is_tried_with_all(user: User, key: str) -> None:
     device = log_in(user)

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from users.tests.factories import UserFactory
-from users.tests.queries import captured_queries
+from users.tests.plans import captured_calls
 from videos.models import Video
 from videos.tests.factories import VideoFactory
 from viztube.api.tests.fixtures import Client
@@ -56,12 +56,12 @@ def many_videos(db: None) -> None:
 
 def plan_of(api: Client, **query: Any) -> str:
     """Return how PostgreSQL reads the page that a call shows."""
-    with captured_queries() as statements:
+    with captured_calls() as calls:
         api.get("videos", query=query)
-    (page,) = [text for text in statements if "ORDER BY" in text]
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (COSTS OFF) {page}")
-        return "\n".join(line for (line,) in cursor.fetchall())
+    (page,) = calls
+    assert page.is_prepared
+    plan: str = page.plan()
+    return plan
 
 
 @pytest.mark.parametrize("direction", ["asc", "desc"])
@@ -129,12 +129,9 @@ def subplan_loops(node: dict[str, Any]) -> list[int]:
 
 
 def test_a_deep_page_counts_nothing_for_what_it_skips(api: Client) -> None:
-    with captured_queries() as statements:
+    with captured_calls() as calls:
         assert len(api.get("videos?page=25&limit=10").data["docs"]) == 10
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statements[-1]}")
-        ((plans,),) = cursor.fetchall()
-    loops = subplan_loops(plans[0]["Plan"])
+    loops = subplan_loops(calls[-1].plan("ANALYZE, FORMAT JSON")["Plan"])
 
     # Ten rows, and one that tells whether there is a next page.
     assert loops
@@ -143,11 +140,8 @@ def test_a_deep_page_counts_nothing_for_what_it_skips(api: Client) -> None:
 
 def index_of(videos: QuerySet[Video]) -> str:
     """Return how PostgreSQL finds these rows."""
-    with captured_queries() as statements:
-        list(videos)
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (COSTS OFF) {statements[0]}")
-        return "\n".join(line for (line,) in cursor.fetchall())
+    plan: str = videos.explain(costs=False)
+    return plan
 
 
 def test_the_video_of_a_notification_has_an_index() -> None:

@@ -11,12 +11,13 @@ statement.
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import BooleanField, Model, QuerySet
 from psycopg import Cursor
@@ -118,6 +119,12 @@ class Statement:
         return self._forms(kinds_of(values)), given
 
     def _form(self, kinds: "Kinds") -> Form:
+        form, again = self._made(kinds), self._made(kinds)
+        if (form.sql, form.places) != (again.sql, again.places):
+            raise ValueError("A statement makes something of an argument: let SQL do it.")
+        return form
+
+    def _made(self, kinds: "Kinds") -> Form:
         arguments = stand_ins(kinds)
         rows = self._build(**arguments)
         compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
@@ -230,8 +237,13 @@ def _stand_in(kind: Any) -> Any:
     for known, make_one in _STAND_INS.items():
         if issubclass(kind, known):
             return make_one()
-    # Such as nobody: who is signed out.
-    return kind()
+    raise TypeError(f"A statement takes no {kind.__name__}.")
+
+
+def _time(number: int) -> datetime:
+    """Return a time of another year than that of the number after this one."""
+    since = timedelta(days=number // 1001 % 1000 * 400, microseconds=number % 10**6)
+    return datetime(2000, 1, 1, tzinfo=UTC) + since
 
 
 _STAND_INS: dict[type, Callable[[], Any]] = {
@@ -239,8 +251,10 @@ _STAND_INS: dict[type, Callable[[], Any]] = {
     list: lambda: [uuid4()],
     int: lambda: next(_numbers),
     float: lambda: next(_numbers) + 0.5,
-    str: lambda: f"stand-in-{uuid4().hex}",
-    datetime: lambda: datetime(2999, 1, 1, microsecond=next(_numbers) % 10**6, tzinfo=UTC),
+    # The digits that differ come first. What a text can be stripped of shows that it was.
+    str: lambda: f"{str(next(_numbers))[::-1]} Stand-In ",
+    datetime: lambda: _time(next(_numbers)),
+    AnonymousUser: AnonymousUser,
 }
 
 
@@ -249,7 +263,7 @@ def _places(
 ) -> tuple[tuple[str | None, Any], ...]:
     """Return what goes into the places of a statement: arguments by name, or what is always there.
 
-    Raises ValueError where a stand-in was made something else of: the value would be, too.
+    What is made of an argument is none of these: it differs each time.
     """
     wanted = {
         name: value.pk if isinstance(value, Model) else value
@@ -258,11 +272,10 @@ def _places(
     }
     places: list[tuple[str | None, Any]] = []
     for parameter in parameters:
-        found = None
-        for name, value in wanted.items():
-            if isinstance(parameter, type(value)) and parameter == value:
-                found = name
-            elif isinstance(value, str | int | UUID) and str(value) in str(parameter):
-                raise ValueError(f"The statement makes something of {name}: let SQL do it.")
-        places.append((found, parameter))
+        found = [
+            name
+            for name, value in wanted.items()
+            if isinstance(parameter, type(value)) and parameter == value
+        ]
+        places.append((found[0], None) if found else (None, parameter))
     return tuple(places)

@@ -3,59 +3,18 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, models
-from django.db.models.functions import Lower
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from viztube.api.errors import FieldError
-from viztube.api.ids import uuid7
 from viztube.api.listings import Position, order_of, past
 from viztube.api.pagination import PagePagination
 
 pytestmark = pytest.mark.django_db
-
-
-class Note(models.Model):
-    """A row with one column a kind of sort order."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7)
-    title = models.TextField()
-    stars = models.BigIntegerField()
-    length = models.FloatField()
-    written_at = models.DateTimeField()
-
-    class Meta:
-        app_label = "media"
-        managed = False
-
-    def __str__(self) -> str:
-        return self.title
-
-
-@pytest.fixture
-def notes() -> Any:
-    """Return 23 rows with many ties, in a table that is gone after the test."""
-    Note._meta.managed = True
-    with connection.schema_editor() as editor:
-        editor.create_model(Note)
-    Note._meta.managed = False
-    start = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
-    Note._default_manager.bulk_create(
-        Note(
-            title=f'{"Ää" if number % 3 else "b"}, "{number % 4}"',
-            stars=number % 5,
-            length=(number % 6) / 7,
-            written_at=start + timedelta(microseconds=number % 4),
-        )
-        for number in range(23)
-    )
-    return Note._default_manager.annotate(sort=Lower("title"))
 
 
 def page_of(queryset: Any, **query: Any) -> tuple[list[Any], dict[str, Any]]:

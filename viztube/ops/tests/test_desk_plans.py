@@ -20,11 +20,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.services.seeding import clips
-from dashboard.tests.test_plans import big_tables, nodes, plan_of
+from dashboard.tests.test_plans import big_tables, nodes
 from social.models import Case, Comment
 from users.models import User
 from users.tests.browsers import browser_of
-from users.tests.queries import captured_queries
+from users.tests.plans import captured_calls
 from videos.models import Video
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -125,7 +125,7 @@ def browser(crowd: None) -> Client:
 
 def check(browser: Client, address: str, **query: Any) -> Any:
     """Ask for a page; fail when it needs many statements or reads through a big table."""
-    with captured_queries() as statements:
+    with captured_calls() as calls:
         start = perf_counter()
         page = browser.get(address, query)
         took = perf_counter() - start
@@ -133,19 +133,17 @@ def check(browser: Client, address: str, **query: Any) -> Any:
     big = big_tables()
     assert big >= BIG
     database, through = 0.0, []
-    for statement in statements:
-        plan = plan_of(statement)
+    for call in calls:
+        plan = call.plan("ANALYZE, FORMAT JSON")
         database += plan["Planning Time"] + plan["Execution Time"]
         read = {
             node["Relation Name"] for node in nodes(plan["Plan"]) if node["Node Type"] == "Seq Scan"
         }
         if read & big:
-            through.append(f"{read & big}: {statement}")
-    print(
-        f"{took * 1000:6.0f} ms ({database:.0f} in PostgreSQL, {len(statements)}) {address} {query}"
-    )
+            through.append(f"{read & big}: {call.sql}")
+    print(f"{took * 1000:6.0f} ms ({database:.0f} in PostgreSQL, {len(calls)}) {address} {query}")
     assert not through
-    assert len(statements) <= MOST_QUERIES, statements
+    assert len(calls) <= MOST_QUERIES, [call.sql for call in calls]
     return page
 
 

@@ -16,7 +16,6 @@ from users.models import User
 from users.tests.browsers import browser_of, staff
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
-from videos.models import Video
 from videos.tests.factories import VideoFactory
 from viztube.api.request_ids import RequestIdFilter
 from viztube.api.tests.fixtures import Client
@@ -182,7 +181,7 @@ def test_no_line_holds_what_a_client_keeps_to_itself(
             ) from error
 
     with monkeypatch.context() as broken:
-        broken.setattr(Video.objects.all().__class__, "published", crash)
+        broken.setattr("videos.views.VideoFilter.wanted", crash)
         assert signed_in.get("videos", query={"query": wrong}).status == 500
         broken.setattr("viztube.media.views._answer", crash)
         assert api.http.get(f"/media/{video.folder}/video.mp4?x={wrong}").status_code == 500
