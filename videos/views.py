@@ -29,6 +29,7 @@ from videos.serializers import (
 from videos.services import uploads, videos, views
 from videos.services.notifications import take_notification
 from viztube.api import shared
+from viztube.api.caching import Asked
 from viztube.api.errors import not_found
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
@@ -73,10 +74,18 @@ class VideoViewSet(ApiViewSet):
             return videos.select_related("transcoding")
         return videos
 
+    _first_page: str | None = None
+    _entry: Asked | None = None
+
+    def ask_ahead(self, **kwargs: Any) -> None:
+        """Ask for the shared part of one of the first pages."""
+        if self.action == "list" and (page := first_page(self.request.query_params)):
+            self._first_page = page
+            self._entry = shared.ask(shared.VIDEO_LIST, page, of=VideoWithUserSerializer)
+
     def list(self, request: Request) -> Response:
         """Find published videos."""
-        viewer = request.user
-        page = first_page(request.query_params)
+        viewer, page = request.user, self._first_page
         if page is None:
             return self._page(viewer)
 
@@ -84,7 +93,11 @@ class VideoViewSet(ApiViewSet):
             return self._page(AnonymousUser()).data["data"]
 
         found = shared.read(
-            shared.VIDEO_LIST, page, as_everyone_sees_it, of=VideoWithUserSerializer
+            shared.VIDEO_LIST,
+            page,
+            as_everyone_sees_it,
+            of=VideoWithUserSerializer,
+            asked=self._entry,
         )
         if isinstance(viewer, User):
             liked = liked_among([video["id"] for video in found["docs"]], viewer)

@@ -14,6 +14,7 @@ from social.querysets import Viewer, channels_for, follows
 from social.serializers import ChannelSerializer
 from users.models import User
 from viztube.api import shared
+from viztube.api.caching import Asked
 from viztube.api.errors import not_found
 from viztube.api.responses import ok
 from viztube.api.throttling import READ
@@ -27,6 +28,12 @@ class ChannelViewSet(ApiViewSet):
     serializer_class = ChannelSerializer
     filter_backends = ()
     scopes = {"retrieve": (READ,)}
+
+    _entry: Asked | None = None
+
+    def ask_ahead(self, *, username: str) -> None:  # type: ignore[override] # what the address has
+        """Ask for the shared part."""
+        self._entry = shared.ask(shared.CHANNEL, username.lower(), of=ChannelSerializer)
 
     @extend_schema(responses={200: ChannelSerializer})
     def retrieve(self, request: Request, username: str) -> Response:
@@ -42,7 +49,13 @@ class ChannelViewSet(ApiViewSet):
             return self._made(username, AnonymousUser())
 
         try:
-            page = shared.read(shared.CHANNEL, username, as_everyone_sees_it, of=ChannelSerializer)
+            page = shared.read(
+                shared.CHANNEL,
+                username,
+                as_everyone_sees_it,
+                of=ChannelSerializer,
+                asked=self._entry,
+            )
         except Http404:
             if not isinstance(viewer, User):
                 raise

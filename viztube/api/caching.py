@@ -21,6 +21,7 @@ from typing import Any
 
 import orjson
 import redis
+from django.core.cache import cache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from prometheus_client import Counter
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
@@ -198,10 +199,73 @@ def _refuses_writes(error: BaseException | None) -> bool:
     )
 
 
+class Asked:
+    """A command that goes to Valkey with the next one of its thread, and what is answered."""
+
+    def __init__(self, client: "Commands", command: tuple[Any, ...]) -> None:
+        self.command = command
+        self._client = client
+        self._answer: Any = None
+        self.is_answered = False
+
+    def take(self, answer: Any) -> None:
+        """Keep an answer, or the error that stands for one."""
+        self._answer, self.is_answered = answer, True
+
+    def answer(self) -> Any:
+        """Return the answer; raises what the command would have."""
+        if not self.is_answered:
+            self._client.send_asked()
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+
 class Commands(redis.Redis):
     """Commands of Valkey, each one guarded."""
 
     is_write = False
+    _asked: list[Asked]
+
+    def ask(self, *command: Any) -> Asked | None:
+        """Let a command go along with the next one: both take one round trip.
+
+        None while Valkey is known to be away, or to take no writes.
+        """
+        if _server.is_open or _writes.is_open:
+            return None
+        asked = Asked(self, command)
+        self._asked = [*self.__dict__.get("_asked", ()), asked]
+        return asked
+
+    def forget_asked(self) -> None:
+        """Do not send what nobody asked to be answered."""
+        self._asked = []
+
+    def send_asked(self) -> None:
+        """Send what goes along without anything to go along with."""
+        with guarded(is_write=self.is_write):
+            self._send()
+
+    def _send(self, *args: Any) -> Any:
+        """Send a command, if any, and what goes along; return the connection it is answered on."""
+        asked = self.__dict__.pop("_asked", ())
+        try:
+            connection = self._kept()
+            commands = [one.command for one in asked] + ([args] if args else [])
+            packed = [part for one in commands for part in connection.pack_command(*one)]
+            connection.send_packed_command([b"".join(packed)])
+            for one in asked:
+                try:
+                    one.take(connection.read_response())
+                except ResponseError as error:
+                    one.take(error)
+        except BaseException as error:
+            for one in asked:
+                if not one.is_answered:
+                    one.take(error)
+            raise
+        return connection
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Make one call, once: redis-py would try again and again, and measure itself.
@@ -210,22 +274,28 @@ class Commands(redis.Redis):
         of a call closes it, and with what it was not asked for nothing is read from it.
         """
         with guarded(is_write=self.is_write):
-            connection = self._kept()
-            connection.send_packed_command(connection.pack_command(*args))
-            return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
+            return self.parse_response(self._send(*args), args[0], **options)  # type: ignore[no-untyped-call]
 
     def _kept(self) -> Any:
         connection: Any = self.connection
         # What was opened before a fork is the other process's.
         if connection is None or connection.pid != os.getpid():
             connection = self.connection = self.connection_pool.get_connection()
-        elif connection.is_connected and connection.can_read():
+        elif connection.is_connected and _has_more(connection):
             connection.disconnect()
         return connection
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> "Pipeline":
         """Return what collects commands and sends them at once."""
         return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+def _has_more(connection: Any) -> bool:
+    """Tell whether there is something to read though nothing was asked: a late answer, an end."""
+    try:
+        return bool(connection.can_read())
+    except redis.ConnectionError:
+        return True
 
 
 class Writes(Commands):
@@ -265,6 +335,22 @@ class SharedCache(RedisCache):
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = CacheClient
+
+
+def ask(*command: Any) -> Asked | None:
+    """Let a command go along with the next one that reads, see ``Commands.ask``.
+
+    None too where settings have another cache than this one.
+    """
+    client = getattr(cache, "_cache", None)
+    return client.get_client().ask(*command) if isinstance(client, CacheClient) else None
+
+
+def forget_asked() -> None:
+    """Do not send what nobody asked to be answered."""
+    client = getattr(cache, "_cache", None)
+    if isinstance(client, CacheClient):
+        client.get_client().forget_asked()
 
 
 class JSONSerializer:

@@ -44,7 +44,8 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from rest_framework.serializers import ListSerializer, Serializer
 
-from viztube.api.caching import CACHE_AWAY, insisting
+from viztube.api.caching import CACHE_AWAY, Asked, insisting
+from viztube.api.caching import ask as ask_cache
 from viztube.api.renderers import dumps
 
 # For the last seconds of its lifetime, an entry is given out while one caller makes the next one.
@@ -82,15 +83,31 @@ STATS = Kind("stats", lifetime=30)
 VIDEO_LIST = Kind("videos", lifetime=10, together=True)
 
 
-def read(kind: Kind, key: object, make: Callable[[], Any], *, of: Callable[[], Any]) -> Any:
+def ask(kind: Kind, key: object, *, of: Callable[[], Any]) -> Asked | None:
+    """Ask for an entry along with whatever else the cache is asked next; ``read`` takes that."""
+    names = [cache.make_key(name) for name in _names(kind, key, of)]
+    return ask_cache("MGET", *names)
+
+
+def read(
+    kind: Kind,
+    key: object,
+    make: Callable[[], Any],
+    *,
+    of: Callable[[], Any],
+    asked: Asked | None = None,
+) -> Any:
     """Return an entry, made anew when there is none that counts: one's own copy, as JSON has it.
 
     ``of`` is the class of the serializer that ``make`` uses. What ``make`` raises, the caller gets.
     """
-    place = f"{_site()}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(str(key))}"
-    marks = [_mark_of(tag) for tag in (EVERYTHING, kind.tag(key))]
+    *marks, place = names = _names(kind, key, of)
     try:
-        found = cache.get_many([*marks, place])
+        if asked is None:
+            found = cache.get_many(names)
+        else:
+            answers = zip(names, asked.answer(), strict=True)
+            found = {name: orjson.loads(text) for name, text in answers if text is not None}
     except CACHE_AWAY:
         return _plain(make())
     entry = _valid(found.get(place), [found.get(mark) for mark in marks])
@@ -101,6 +118,12 @@ def read(kind: Kind, key: object, make: Callable[[], Any], *, of: Callable[[], A
     except CACHE_AWAY:
         return _plain(make())
     return _Renewal(kind, place, marks, made_under, make).value(entry)
+
+
+def _names(kind: Kind, key: object, of: Callable[[], Any]) -> list[str]:
+    """Return the names of the marks of an entry, and its own."""
+    place = f"{_site()}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(str(key))}"
+    return [_mark_of(EVERYTHING), _mark_of(kind.tag(key)), place]
 
 
 def forget(*tags: str) -> None:

@@ -25,7 +25,7 @@ from rest_framework.throttling import BaseThrottle
 from throttled import MemoryStoreBackend
 from throttled.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
 
-from viztube.api.caching import CACHE_AWAY
+from viztube.api.caching import CACHE_AWAY, Asked, ask, guarded
 from viztube.api.errors import TooManyRequests
 from viztube.api.requests import client_address
 
@@ -50,16 +50,25 @@ class Scope:
         self.by = by
         self._is_told = is_told
 
+    def ask(self, request: Any) -> None:
+        """Let a request by an address be counted along with what else Valkey is asked about it."""
+        if self.by is by_address:
+            command = _command(self.name, settings.RATE_LIMITS[self.name], self.by(request), 1)
+            request._request.asked_limit = self.name, ask("EVALSHA", _SHA, *command)
+
     def take(self, request: Any, who: str | None = None) -> None:
         """Count a request of somebody, told apart by ``who`` or else as the scope does.
 
         Raises TooManyRequests (429) for one too many, which is not counted itself.
         """
+        asked = None
         if who is None:
             assert self.by is not None
             who = self.by(request)
+            name, asked = getattr(request, "asked_limit", (None, None))
+            asked = asked if name == self.name else None
         rate = settings.RATE_LIMITS[self.name]
-        limited, left, until_full, wait = _count(self.name, rate, who, 1)
+        limited, left, until_full, wait = _count(self.name, rate, who, 1, asked)
         if limited:
             seconds = max(ceil(wait), 1)
             _tell(request, self.name, rate, 0, seconds)
@@ -166,23 +175,33 @@ def _tell(request: Any, name: str, rate: tuple[int, int], left: int, seconds: in
         plain.rate_limit = (name, rate, left, seconds)
 
 
-def _count(name: str, rate: tuple[int, int], who: str, cost: int) -> Answer:
-    """Return (1 when too many, how many are left, seconds until all are back, seconds to wait)."""
+def _command(name: str, rate: tuple[int, int], who: str, cost: int) -> tuple[Any, ...]:
+    """Return how the script is asked: the number of keys, the key, its arguments."""
     most, seconds = rate
     # A changed rate starts anew: what is stored is a time that only makes sense with its rate.
-    key = f"viztube:limit:{name}:{most}/{seconds}:{who}"
-    arguments = (seconds / most, most, cost)
+    return 1, f"viztube:limit:{name}:{most}/{seconds}:{who}", seconds / most, most, cost
+
+
+def _count(
+    name: str, rate: tuple[int, int], who: str, cost: int, asked: Asked | None = None
+) -> Answer:
+    """Return (1 when too many, how many are left, seconds until all are back, seconds to wait)."""
+    command = _command(name, rate, who, cost)
     try:
         # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
         client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
         try:
-            answer = client.evalsha(_SHA, 1, key, *arguments)
+            if asked is None:
+                answer = client.evalsha(_SHA, *command)
+            else:
+                with guarded():
+                    answer = asked.answer()
         except NoScriptError:  # it has started anew
-            answer = client.eval(_SCRIPT, 1, key, *arguments)
+            answer = client.eval(_SCRIPT, *command)
         limited, left, until_full, wait = answer
         return limited, left, float(until_full), float(wait)
     except CACHE_AWAY:
-        return _own.do((key,), arguments)  # type: ignore[return-value]
+        return _own.do(command[1:2], command[2:])  # type: ignore[return-value]
 
 
 _own = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": OWN_KEYS}))

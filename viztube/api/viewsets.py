@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from viztube.api.caching import forget_asked
 from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
 from viztube.api.listings import Listed
@@ -81,7 +82,16 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
         if content_length(request) > limit:
             raise TooLarge(f"The request body may have at most {limit:,} bytes.")
         cast("Utf8Request", request._request).file_fields = fields
-        super().initial(request, *args, **kwargs)
+        try:
+            for scope in self.scopes.get(str(self.action), ()):
+                scope.ask(request)
+            self.ask_ahead(**kwargs)
+            super().initial(request, *args, **kwargs)
+        finally:
+            forget_asked()
+
+    def ask_ahead(self, **kwargs: Any) -> None:
+        """Ask the cache for what the call will need, along with who calls (``shared.ask``)."""
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

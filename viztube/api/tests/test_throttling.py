@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
 from django.core.cache import cache
 from django.http import HttpRequest
 
@@ -28,6 +29,19 @@ def no_valkey(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(client: Client, times: int, **headers: str) -> list[Answer]:
     return [client.get("videos", **headers) for _ in range(times)]
+
+
+def spied_on(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return what is sent to Valkey from now on, one text a round trip."""
+    sent: list[bytes] = []
+    send = redis.Connection.send_packed_command
+
+    def spy(self: Any, command: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(b"".join(command))
+        return send(self, command, *arguments, **options)
+
+    monkeypatch.setattr(redis.Connection, "send_packed_command", spy)
+    return sent
 
 
 def statuses(answers: list[Answer]) -> list[int]:
@@ -129,20 +143,25 @@ def test_a_limit_costs_one_round_trip(
 ) -> None:
     limit(settings, read=10)
     read(from_address(api), 1)  # the script is known now
-    sent = []
-    commands: Any = type(cache._cache.get_client(write=True))  # type: ignore[attr-defined]
-    execute = commands.execute_command
-
-    def spy(self: Any, *arguments: Any, **options: Any) -> Any:
-        sent.append(arguments)
-        return execute(self, *arguments, **options)
-
-    monkeypatch.setattr(commands, "execute_command", spy)
+    sent = spied_on(monkeypatch)
 
     read(api, 1)
 
-    about_limits = [command for command in sent if any("limit:" in str(part) for part in command)]
-    assert [command[0] for command in about_limits] == ["EVALSHA"]
+    (about_limits,) = [text for text in sent if b"limit:" in text]
+    assert about_limits.count(b"EVALSHA") == 1
+
+
+def test_it_is_asked_along_with_who_calls(
+    user_client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(settings, read=10)
+    read(from_address(user_client), 2)  # the script and the caller are known now
+    sent = spied_on(monkeypatch)
+
+    read(user_client, 1)
+
+    (together,) = [text for text in sent if b"limit:" in text]
+    assert b"principal:" in together
 
 
 @pytest.mark.parametrize("proxies", [0, 1])
