@@ -181,7 +181,7 @@ def test_no_line_holds_what_a_client_keeps_to_itself(
             ) from error
 
     with monkeypatch.context() as broken:
-        broken.setattr("videos.views.VideoFilter.wanted", crash)
+        broken.setattr("videos.views.wanted", crash)
         assert signed_in.get("videos", query={"query": wrong}).status == 500
         broken.setattr("viztube.media.views._answer", crash)
         assert api.http.get(f"/media/{video.folder}/video.mp4?x={wrong}").status_code == 500
