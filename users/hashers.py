@@ -29,7 +29,7 @@ class SmallArgon2PasswordHasher(Argon2PasswordHasher):
     time_cost = 2
     parallelism = 1
 
-    def encode(self, password: str, salt: str | bytes) -> str:
+    def encode(self, password: str, salt: str) -> str:
         """Return the hash, in turn."""
         with _TURNS:
             return str(super().encode(password, salt))

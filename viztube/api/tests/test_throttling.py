@@ -38,7 +38,7 @@ def spied_on(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     def spy(self: Any, command: Any, *arguments: Any, **options: Any) -> Any:
         sent.append(b"".join(command))
-        return send(self, command, *arguments, **options)
+        return send(self, command, *arguments, **options)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(redis.Connection, "send_packed_command", spy)
     return sent

@@ -35,7 +35,7 @@ Transfer/sec:    105.88KB
 def load(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Return the module that runs wrk."""
     monkeypatch.syspath_prepend(BENCH)
-    import load  # type: ignore[import-not-found]
+    import load
 
     found: ModuleType = load
     return found
