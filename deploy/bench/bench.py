@@ -9,9 +9,10 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ AMOUNTS = {
     "playlist-videos": 1000,
     "history": 2000,
 }
-WARM_SECONDS = 2
+ROUNDS = 5
 WORDS = ("bicycles", "castles", "glaciers", "painting", "homemade robots", "wild orchards")
 # What counts as fast enough: the share of the yardstick's requests a second.
 TARGETS = {
@@ -191,25 +192,26 @@ class Bench:
         return answer.json()["data"]
 
     def _compare(self, name: str, calls: Sequence[Call]) -> dict[str, Any]:
-        """Measure a kind of call, then the yardstick with what that answered."""
+        """Measure a kind of call and, in turn with it, the yardstick with what it answered."""
         body = self._client.get(calls[0].path).content
         file = name.replace(", ", "-").replace(" ", "-")
         (self._shape.answers / f"{file}.json").write_bytes(body)
-        ours = self._measure(calls)
         yardstick = Call(f"/yardstick/{file}")
-        bare = self._measure([yardstick])
-        bare["bytes"] = len(self._client.get(yardstick.path).content)
-        figures = ours | {
+        ours, bare = self._in_turn(
+            lambda seconds: self._measure(calls, seconds),
+            lambda seconds: self._measure([yardstick], seconds),
+        )
+        figures = _together(ours) | {
             "bytes": len(body),
-            "yardstick": bare,
-            "ratio": round(ours["per_second"] / bare["per_second"], 3),
+            "yardstick": _together(bare) | {"bytes": len(self._client.get(yardstick.path).content)},
+            "ratio": _ratio(ours, [one["per_second"] for one in bare]),
             "target": TARGETS.get(name),
         }
         _say(compare.line(name, figures) + "\n")
         return figures
 
     def _login(self) -> dict[str, Any]:
-        """Measure logins, then how many hashes both cores make when they do nothing else."""
+        """Measure logins and, in turn with them, hashes on both cores that do nothing else."""
         calls = [
             Call(
                 f"{API}/user/login",
@@ -218,30 +220,58 @@ class Bench:
             )
             for name in self._names
         ]
-        ours = self._measure(calls)
-        hashes = hashes_a_second(self._seconds)
-        figures = ours | {
-            "hashes_per_second": round(hashes, 1),
-            "times_a_hash": round(hashes / ours["per_second"], 3),
+        ours, hashes = self._in_turn(lambda seconds: self._measure(calls, seconds), hashes_a_second)
+        figures = _together(ours) | {
+            "hashes_per_second": round(statistics.median(hashes), 1),
+            "times_a_hash": round(1 / _ratio(ours, hashes), 3),
             "target": LOGIN_TARGET,
         }
         _say(compare.line("login", figures) + "\n")
         return figures
 
-    def _measure(self, calls: Sequence[Call]) -> dict[str, Any]:
-        load(self._shape.url, calls, WARM_SECONDS)
+    def _in_turn(
+        self, ours: Callable[[float], Any], other: Callable[[float], Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Measure two things in short rounds: what else a machine does changes from one to another.
+
+        The first round only warms up.
+        """
+        seconds = self._seconds / ROUNDS
+        rounds = [(ours(seconds), other(seconds)) for _ in range(ROUNDS + 1)]
+        first, second = zip(*rounds[1:], strict=True)
+        return list(first), list(second)
+
+    def _measure(self, calls: Sequence[Call], seconds: float) -> dict[str, Any]:
         log = self._shape.web_log
         start = log.stat().st_size
         parts = families(roots(self._shape))
         before = {name: cpu_seconds(pids) for name, pids in parts.items()}
-        seen = load(self._shape.url, calls, self._seconds)
-        cpu = {name: round(cpu_seconds(pids) - before[name], 2) for name, pids in parts.items()}
-        queries = queries_a_request(log, start)
-        return asdict(seen) | {"cpu": cpu, "queries": queries and round(queries, 2)}
+        seen = load(self._shape.url, calls, seconds)
+        cpu = {name: cpu_seconds(pids) - before[name] for name, pids in parts.items()}
+        return asdict(seen) | {"cpu": cpu, "queries": queries_a_request(log, start)}
 
     def _memory(self) -> dict[str, float]:
         parts = families(roots(self._shape))
         return {name: round(memory_mb(pids), 1) for name, pids in parts.items()}
+
+
+def _together(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures of all rounds: medians, and sums of what is counted."""
+    medians = {
+        name: round(statistics.median(one[name] for one in rounds), 2)
+        for name in ("per_second", "p50", "p99")
+    }
+    sums = {name: sum(one[name] for one in rounds) for name in ("requests", "errors")}
+    cpu = {name: round(sum(one["cpu"][name] for one in rounds), 2) for name in rounds[0]["cpu"]}
+    counted = [one["queries"] for one in rounds if one["queries"] is not None]
+    queries = round(statistics.mean(counted), 2) if counted else None
+    return medians | sums | {"cpu": cpu, "queries": queries}
+
+
+def _ratio(ours: Sequence[Mapping[str, Any]], others: Sequence[float]) -> float:
+    """Return the median of the ratios of the rounds."""
+    pairs = zip(ours, others, strict=True)
+    return float(round(statistics.median(one["per_second"] / other for one, other in pairs), 3))
 
 
 def hashes_a_second(seconds: float) -> float:
