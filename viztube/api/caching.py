@@ -37,6 +37,7 @@ _NO_ANSWER = (redis.ConnectionError, redis.TimeoutError, OSError)
 _NO_WRITES = ("MISCONF", "NOREPLICAS")
 
 PAUSE_SECONDS = 1.0
+FRESH_SECONDS = 1.0
 
 # While it is away, each process fails once a second, so the rate tells how long.
 FAILURES = Counter(
@@ -226,6 +227,7 @@ class Commands(redis.Redis):
 
     is_write = False
     _asked: list[Asked]
+    _used_at = 0.0
 
     def ask(self, *command: Any) -> Asked | None:
         """Let a command go along with the next one: both take one round trip.
@@ -281,8 +283,13 @@ class Commands(redis.Redis):
         # What was opened before a fork is the other process's.
         if connection is None or connection.pid != os.getpid():
             connection = self.connection = self.connection_pool.get_connection()
-        elif connection.is_connected and _has_more(connection):
+            self._used_at = 0.0
+        # Each look lets another thread run, and what was in use just now has not ended unnoticed.
+        now = time.monotonic()
+        is_fresh = now - self._used_at < FRESH_SECONDS
+        if not is_fresh and connection.is_connected and _has_more(connection):
             connection.disconnect()
+        self._used_at = now
         return connection
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> "Pipeline":

@@ -11,6 +11,7 @@ from viztube.api.database.watch import watch
 
 # Each thread keeps its connection for so long: the server's memory for one grows.
 KEEP_SECONDS = 3600
+FRESH_SECONDS = 1.0
 
 _serves = False
 
@@ -28,6 +29,8 @@ def serve_requests() -> None:
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, with connections that are watched, and kept."""
 
+    _looked_at = 0.0
+
     def connect(self) -> None:
         """Connect, and remember until when the connection may be kept."""
         super().connect()
@@ -42,10 +45,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return watch.connect(conn_params)
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Close the connection also when the server has: before a request, without asking it."""
+        """Close the connection also when the server has: before a request, without asking it.
+
+        Not where it was in use just now: each look lets another thread run.
+        """
         super().close_if_unusable_or_obsolete()
-        if _serves and self.connection is not None and self._was_told_something():
+        if not _serves or self.connection is None:
+            return
+        now = time.monotonic()
+        if now - self._looked_at > FRESH_SECONDS and self._was_told_something():
             self.close()
+        self._looked_at = now
 
     def _was_told_something(self) -> bool:
         """Tell whether something can be read though nothing was asked: an end, or a farewell."""
