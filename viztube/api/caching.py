@@ -36,6 +36,9 @@ _NO_ANSWER = (redis.ConnectionError, redis.TimeoutError, OSError)
 # is full or read-only has a class.
 _NO_WRITES = ("MISCONF", "NOREPLICAS")
 
+# A server that is full still takes these: they go on, and say nothing of other writes.
+FREEING = frozenset({"DEL"})
+
 PAUSE_SECONDS = 1.0
 FRESH_SECONDS = 1.0
 
@@ -275,7 +278,7 @@ class Commands(redis.Redis):
         The connection is kept, for there is one of these objects a thread. What fails in the middle
         of a call closes it, and with what it was not asked for nothing is read from it.
         """
-        with guarded(is_write=self.is_write):
+        with guarded(is_write=self.is_write and args[0] not in FREEING):
             return self.parse_response(self._send(*args), args[0], **options)  # type: ignore[no-untyped-call]
 
     def _kept(self) -> Any:

@@ -70,11 +70,14 @@ def test_without_wrk_one_is_told_where_to_get_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not here")
-def test_a_short_run_measures_everything(tmp_path: Path) -> None:
+def test_a_short_run_measures_calls_and_logins(tmp_path: Path) -> None:
     """The figures themselves say nothing: the machine does other things."""
     kept = {name: text for name, text in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     run = subprocess.run(
-        [sys.executable, str(BENCH / "bench.py"), "--seconds", "1", "--results", str(tmp_path)],
+        [
+            *(sys.executable, str(BENCH / "bench.py"), "--results", str(tmp_path)),
+            *("--seconds", "15", "--only", "detail", "login"),
+        ],
         env=kept,
         check=False,
         capture_output=True,
@@ -85,6 +88,7 @@ def test_a_short_run_measures_everything(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr + run.stdout
     (path,) = tmp_path.glob("*.json")
     result = json.loads(path.read_text())
+    assert set(result["calls"]) == {"detail", "login"}
     for name, figures in result["calls"].items():
         assert figures["errors"] == 0, name
         assert figures["requests"] > 0, name
