@@ -29,12 +29,11 @@ class Call:
 
         Of a prepared one the plan that PostgreSQL has after some time, which may be for any values.
         """
-        if not self.is_prepared:
+        if not (self.is_prepared and self.parameters):
             return _explained(f"EXPLAIN ({options}) {self.sql}", self.parameters)
         _run(f"PREPARE used ({', '.join(_types(self.parameters))}) AS {_numbered(self.sql)}")
         try:
             execute = f"EXECUTE used({', '.join(['%s'] * len(self.parameters))})"
-            execute = execute.replace("()", "")
             for _ in range(USED):
                 _run(execute, self.parameters)
             return _explained(f"EXPLAIN ({options}) {execute}", self.parameters)
