@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -245,7 +244,8 @@ class Commands(redis.Redis):
 
     def forget_asked(self) -> None:
         """Do not send what nobody asked to be answered."""
-        self._asked = []
+        for one in self.__dict__.pop("_asked", ()):
+            one.take(CacheAway("It was not asked."))
 
     def send_asked(self) -> None:
         """Send what goes along without anything to go along with."""
@@ -326,17 +326,20 @@ class Pipeline(redis.client.Pipeline):
 class CacheClient(RedisCacheClient):
     """Django's, with guarded commands; and one object for all of a thread's, as it costs time."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # The jobs of a worker share this object, each in a thread of its own.
+        self._mine = threading.local()
+
     def get_client(self, key: Any = None, *, write: bool = False) -> Commands:
-        """Return the commands that read, or those that write."""
-        return self._writes if write else self._reads
-
-    @cached_property
-    def _reads(self) -> Commands:
-        return Commands(connection_pool=self._get_connection_pool(write=False))  # type: ignore[attr-defined]
-
-    @cached_property
-    def _writes(self) -> Commands:
-        return Writes(connection_pool=self._get_connection_pool(write=True))  # type: ignore[attr-defined]
+        """Return this thread's commands that read, or those that write."""
+        kind = Writes if write else Commands
+        found: Commands | None = getattr(self._mine, kind.__name__, None)
+        if found is None:
+            pool = self._get_connection_pool(write=write)  # type: ignore[attr-defined]
+            found = kind(connection_pool=pool)
+            setattr(self._mine, kind.__name__, found)
+        return found
 
 
 class SharedCache(RedisCache):

@@ -80,6 +80,9 @@ class Watch:
                     self._is_gone(error)
                     time.sleep(AGAIN_SECONDS)
                     continue
+            except OSError:  # no descriptors left: nobody else would look
+                time.sleep(AGAIN_SECONDS)
+                continue
             break
         with self._lock:
             was_away, self.is_away = self.is_away, False
