@@ -14,7 +14,7 @@ from django.db.models import Exists, F, Func, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
 from viztube.api.querysets import CountOf
-from viztube.api.statements import KEPT, Fixed, Record, Statement, kinds_of, make, stand_ins
+from viztube.api.statements import KEPT, Fixed, Record, Statement, kinds_of, make, run, stand_ins
 
 EXACT_COUNT = 10_000
 # Stands in SQL where the number of rows to pass over is put.
@@ -133,7 +133,11 @@ class Listing:
         return [make(self._kind, names, row) for row in found], total
 
     def _count(self, values: Mapping[str, Any], start: int, after: Position | None) -> int:
-        return len(self._counted.rows(**values)) if start or after is not None else 0
+        if not start and after is None:
+            return 0
+        form, given = self._counted.form(values)
+        ((total,),) = run(f"SELECT count(*) FROM ({form.sql}) counted", form.arguments(given))  # noqa: S608
+        return int(total)
 
     def _rows(self, values: dict[str, Any]) -> QuerySet[Any, Any]:
         rows: QuerySet[Any, Any] = self._build(**values)

@@ -106,11 +106,6 @@ class Statement:
         sql = form.sql.replace(*replacing) if replacing else form.sql
         return run(sql, form.arguments(given))
 
-    def dicts(self, **values: Any) -> list[dict[str, Any]]:
-        """Return the rows as dictionaries."""
-        names = self.form(values)[0].names
-        return [dict(zip(names, row, strict=True)) for row in self.rows(**values)]
-
     def form(self, values: Mapping[str, Any]) -> tuple[Form, dict[str, Any]]:
         """Return the statement for arguments of these kinds, and the values as they go into it."""
         given = {

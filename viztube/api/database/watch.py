@@ -43,6 +43,7 @@ class Watch:
     def connect(self, parameters: dict[str, Any]) -> "WatchedConnection":
         """Return a new connection; raises OperationalError, at once when the server is away."""
         if self.is_away:
+            self._look()
             raise refusal()
         self._parameters = parameters
         try:
@@ -69,7 +70,11 @@ class Watch:
             if self._is_looking:
                 return
             self._is_looking = True
-        threading.Thread(target=self._look_until_answered, name="watch", daemon=True).start()
+        try:
+            threading.Thread(target=self._look_until_answered, name="watch", daemon=True).start()
+        except RuntimeError:  # no thread left: whoever comes next has somebody look
+            with self._lock:
+                self._is_looking = False
 
     def _look_until_answered(self) -> None:
         while True:

@@ -1,9 +1,12 @@
 """A connection waits for a slow server, and not for one that is away."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -100,3 +103,27 @@ def test_a_server_that_says_why_it_refuses_is_there(
 
     assert not watch.is_away
     watch.connect(parameters).close()
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("no thread")])
+def test_who_looks_goes_on_when_the_process_has_run_out_of_something(
+    watch: Watch,
+    parameters: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    with monkeypatch.context() as broken:
+        if isinstance(error, OSError):
+            broken.setattr(WatchedConnection, "connect", Mock(side_effect=error))
+        else:
+            broken.setattr(threading.Thread, "start", Mock(side_effect=error))
+        watch.is_away, watch._parameters = True, parameters
+        assert refuses(watch, parameters) == "PostgreSQL is away"
+        time.sleep(0.1)
+
+    deadline = time.monotonic() + 10
+    while watch.is_away and time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
+            watch.connect(parameters).close()
+        time.sleep(0.05)
+    assert not watch.is_away

@@ -23,6 +23,7 @@ from viztube.ops.tests.site import Environ, site_environ
 from viztube.ops.tests.stack import Stack
 
 if TYPE_CHECKING:
+    from viztube.ops.tests.outages import Service
     from viztube.ops.tests.stage import Stage
 
 
@@ -102,3 +103,14 @@ def application(_application: Application) -> Application:
     """Return the application behind ``edge``, which answers plainly until told otherwise."""
     _application.answer = plainly
     return _application
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Service"]:
+    """Run the shape of production whose servers a test may kill and freeze."""
+    from viztube.ops.tests.outages import running_service
+
+    folder = tmp_path_factory.mktemp("service")
+    folder.chmod(0o711)
+    with running_service(folder) as running:
+        yield running

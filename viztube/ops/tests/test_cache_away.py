@@ -12,7 +12,6 @@ from viztube.ops.tests.outages import (
     Service,
     kill,
     revive,
-    running_service,
     send,
     under_load,
 )
@@ -24,14 +23,6 @@ pytestmark = [pytest.mark.slow, linux_only]
 AWAY_SECONDS = 4
 SERVER = ("The cache is away", "The cache is back", 'kind="answers"')
 WRITES = ("The cache takes no writes", "The cache takes writes again", 'kind="writes"')
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("service")
-    folder.chmod(0o711)
-    with running_service(folder) as running:
-        yield running
 
 
 @contextmanager

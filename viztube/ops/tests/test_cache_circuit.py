@@ -169,3 +169,40 @@ def test_a_mistake_in_a_call_says_nothing_of_the_server(cache: SharedCache) -> N
         cache.incr("a")
 
     assert works(cache)
+
+
+def test_threads_that_share_the_cache_do_not_share_a_connection(cache: SharedCache) -> None:
+    """The jobs of a worker do: Django's caches go with the context, and not with the thread."""
+    together = Barrier(2)
+
+    def client(_: int) -> Any:
+        together.wait(10)
+        return cache._cache.get_client(write=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(client, range(2))
+
+    assert first is not second
+
+
+def test_what_was_not_sent_is_answered_as_by_a_cache_that_is_away(cache: SharedCache) -> None:
+    client: Any = cache._cache.get_client()
+    asked = client.ask("GET", cache.make_key("a"))
+    client.forget_asked()
+
+    with pytest.raises(CacheAway):
+        asked.answer()
+    assert works(cache)
+
+
+def test_what_is_asked_goes_along_and_each_gets_its_own_answer(cache: SharedCache) -> None:
+    cache.set_many({"a": 1, "b": 2})
+    client: Any = cache._cache.get_client()
+    first = client.ask("GET", cache.make_key("a"))
+    wrong = client.ask("INCR", "no", "such", "command")
+
+    assert cache.get("b") == 2
+    assert first.answer() == b"1"
+    with pytest.raises(redis.ResponseError):
+        wrong.answer()
+    assert cache.get("b") == 2

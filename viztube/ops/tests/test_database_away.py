@@ -15,7 +15,6 @@ from viztube.ops.tests.outages import (
     Service,
     kill,
     revive,
-    running_service,
     send,
     under_load,
 )
@@ -27,14 +26,6 @@ pytestmark = [pytest.mark.slow, linux_only]
 AWAY_SECONDS = 5
 # Two are promised; the machine of the test may be busy with other things.
 REFUSED_SECONDS = 4
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("service")
-    folder.chmod(0o711)
-    with running_service(folder) as running:
-        yield running
 
 
 @contextmanager

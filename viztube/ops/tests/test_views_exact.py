@@ -16,7 +16,7 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 
 from viztube.ops.embedded import process
-from viztube.ops.tests.outages import Service, kill, revive, running_service
+from viztube.ops.tests.outages import Service, kill, revive
 from viztube.ops.tests.processes import linux_only
 from viztube.ops.tests.site import TAKE_UP
 from viztube.ops.tests.waiting import eventually
@@ -30,14 +30,6 @@ THREADS = 20
 # While they are made, each of the three is killed so often, by turns.
 KILLS = 3
 FOLD = "from videos.services.views import fold_views; fold_views()"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("service")
-    folder.chmod(0o711)
-    with running_service(folder) as running:
-        yield running
 
 
 @dataclass
