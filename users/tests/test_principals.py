@@ -169,14 +169,12 @@ def test_an_end_is_told_to_a_cache_that_failed_a_moment_ago(
 ) -> None:
     device.works()
     # Nothing else of this process asks it for now; another's request might, and find the entry.
-    circuit = caching.Circuit("answers", away="away", back="back")
     monkeypatch.setattr(caching, "PAUSE_SECONDS", 60)
-    circuit.has_failed(CacheHangs())
-    monkeypatch.setattr(caching, "_server", circuit)
+    caching._server.has_failed(CacheHangs())
 
     assert device.client.post("user/logout").status == 200
 
-    assert circuit.is_open
+    assert caching._server.is_open
     assert stored(device)[0] == b"0"
 
 

@@ -188,6 +188,17 @@ _written: list[bool] = []
 
 
 @pytest.fixture(autouse=True)
+def circuits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test begin with a cache that failed for the one before it, and is not asked."""
+    from viztube.api import caching
+
+    for name in ("_server", "_writes"):
+        monkeypatch.setattr(
+            caching, name, caching.Circuit(name, away=f"{name} away", back=f"{name} back")
+        )
+
+
+@pytest.fixture(autouse=True)
 def shared_entries(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let a test find the shared cache empty, and what it changes past the service be seen at once.
 

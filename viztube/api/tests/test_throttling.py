@@ -9,7 +9,6 @@ import redis
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from viztube.api import caching
 from viztube.api.errors import TooManyRequests
 from viztube.api.tests.fixtures import Answer, Client
 from viztube.api.tests.limits import HOUR, assert_refused, from_address, limit, new_address, told
@@ -20,9 +19,8 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-def no_valkey(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_valkey(settings: Any) -> None:
     """Let this process have a Valkey that refuses connections, for this test alone."""
-    monkeypatch.setattr(caching, "_server", caching.Circuit("answers", away="away", back="back"))
     default = {**settings.CACHES["default"], "LOCATION": NOWHERE}
     settings.CACHES = {"default": default}
 

@@ -13,7 +13,7 @@ import redis
 from django.conf import settings as django_settings
 
 from viztube.api import caching
-from viztube.api.caching import CacheAway, Circuit, SharedCache, guarded, insisting
+from viztube.api.caching import CacheAway, SharedCache, guarded, insisting
 from viztube.ops.embedded import Valkey
 from viztube.ops.tests.outages import kill, revive
 from viztube.ops.tests.processes import linux_only, pid_of
@@ -23,10 +23,8 @@ pytestmark = linux_only
 
 
 @pytest.fixture(autouse=True)
-def circuits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each test begin with a server that is there, and not wait long."""
-    for name in ("_server", "_writes"):
-        monkeypatch.setattr(caching, name, Circuit(name, away=f"{name} away", back=f"{name} back"))
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test wait long."""
     monkeypatch.setattr(caching, "PAUSE_SECONDS", 0.1)
 
 
