@@ -1,6 +1,7 @@
 """gunicorn's settings. What differs between machines is given on its command line."""
 
 import ctypes
+import gc
 import logging.config
 import os
 import platform
@@ -44,6 +45,10 @@ M_ARENA_MAX = -8  # of glibc, malloc.h
 if platform.libc_ver()[0] == "glibc":
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
+# A request makes some hundred objects, most of which are gone before it ends: looking for garbage
+# after each would find little.
+GARBAGE = (10_000, 20, 20)
+
 # Before any module makes a metric.
 slots.share_metrics()
 
@@ -63,12 +68,15 @@ logger_class = Logger
 
 def pre_fork(server: Any, worker: Any) -> None:
     """Give a worker the place of one that has ended, in the files of metrics too."""
+    # What is there now stays: looking for garbage in it takes time, and memory that is shared.
+    gc.freeze()
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """Be that worker."""
     slots.take_slot(worker.slot)
+    gc.set_threshold(*GARBAGE)
 
 
 def post_worker_init(worker: Any) -> None:

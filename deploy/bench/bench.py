@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import compare
 import httpx
-import psycopg
 from argon2 import PasswordHasher
+from filling import AMOUNTS, PASSWORD, fill, say
 from load import (
     Call,
     cpu_seconds,
@@ -40,6 +40,7 @@ from shape import (
     PROJECT,
     BenchError,
     Shape,
+    is_filled,
     roots,
     running,
     start_application,
@@ -48,18 +49,6 @@ from shape import (
 from users.hashers import SmallArgon2PasswordHasher
 
 RESULTS = PROJECT / ".data" / "bench"
-PASSWORD = "demo-password"  # noqa: S105 - of demo data
-AMOUNTS = {
-    "users": 50,
-    "videos": 1000,
-    "comments": 5000,
-    "likes": 5000,
-    "subscriptions": 1000,
-    "tweets": 500,
-    "playlists": 100,
-    "playlist-videos": 1000,
-    "history": 2000,
-}
 ROUNDS = 5
 WORDS = ("bicycles", "castles", "glaciers", "painting", "homemade robots", "wild orchards")
 # What counts as fast enough: the share of the yardstick's requests a second.
@@ -82,14 +71,15 @@ def main() -> int:
     """Measure, print and write down; return 2 when that cannot be done."""
     options = _options()
     folder = options.results / f"scale-{options.scale}"
-    if options.scale == 1:
+    # What takes long to fill is kept, once it is whole.
+    if options.scale == 1 or not is_filled(folder):
         shutil.rmtree(folder, ignore_errors=True)
     began = datetime.now(UTC)
     try:
         require_wrk()
         options.results.mkdir(parents=True, exist_ok=True)
         with running(folder) as shape:
-            _seed(shape, options.scale)
+            fill(shape, options.scale)
             start_application(shape)
             result = Bench(shape, options.scale, options.seconds).run(options.only)
     except BenchError as error:
@@ -111,24 +101,6 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="*", default=(), help="kinds of calls, by name")
     return parser.parse_args()
-
-
-def _seed(shape: Shape, scale: int) -> None:
-    """Fill the database, unless another run of this size has left one: that takes minutes."""
-    stamp = shape.folder / "seeded"
-    if stamp.exists():
-        return
-    _say(f"Filling the database with {AMOUNTS['videos'] * scale:,} videos and the rest.\n")
-    amounts = [f"--{name}={number * scale}" for name, number in AMOUNTS.items()]
-    _say(shape.manage("seed_demo", "--force", "--password", PASSWORD, *amounts))
-    with psycopg.connect(shape.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("VACUUM (ANALYZE)")
-    stamp.touch()
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 class Bench:
@@ -207,7 +179,7 @@ class Bench:
             "ratio": _ratio(ours, [one["per_second"] for one in bare]),
             "target": TARGETS.get(name),
         }
-        _say(compare.line(name, figures) + "\n")
+        say(compare.line(name, figures) + "\n")
         return figures
 
     def _login(self) -> dict[str, Any]:
@@ -226,7 +198,7 @@ class Bench:
             "times_a_hash": round(1 / _ratio(ours, hashes), 3),
             "target": LOGIN_TARGET,
         }
-        _say(compare.line("login", figures) + "\n")
+        say(compare.line("login", figures) + "\n")
         return figures
 
     def _in_turn(

@@ -59,6 +59,15 @@ class Shape:
         """Return the log of gunicorn, a line a request."""
         return self.folder / "web.log"
 
+    @property
+    def is_filled(self) -> bool:
+        """Tell whether the database has all that is to be measured."""
+        return is_filled(self.folder)
+
+    def mark_filled(self) -> None:
+        """Remember that it has."""
+        _stamp(self.folder).touch()
+
     def manage(self, *arguments: str) -> str:
         """Run a management command to its end; raises BenchError."""
         status, output = process.run(
@@ -91,6 +100,15 @@ class Shape:
         raise BenchError(f"gunicorn did not start: {self.web_log} should tell why.")
 
 
+def is_filled(folder: Path) -> bool:
+    """Tell whether the database in a folder was filled to the end."""
+    return _stamp(folder).exists()
+
+
+def _stamp(folder: Path) -> Path:
+    return folder / "filled"
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Shape]:
     """Run everything with its data below a folder, which may have some already."""
@@ -106,7 +124,7 @@ def running(folder: Path) -> Iterator[Shape]:
         for name, server in servers.items():
             shape.environ[name] = server.start()
         shape.servers = {server.name: server for server in servers.values()}
-        _settle_postgres(shape.environ["DATABASE_URL"])
+        settle_postgres(shape.environ["DATABASE_URL"])
         shape.manage("migrate")
         yield shape
     except EmbeddedError as error:
@@ -153,7 +171,7 @@ def _environ(folder: Path) -> dict[str, str]:
     return environ | ffmpeg_addresses(environ)
 
 
-def _settle_postgres(url: str) -> None:
+def settle_postgres(url: str) -> None:
     """Give the server what ships with it, as far as it can be given while it runs."""
     lines = (PROJECT / "deploy/postgres/postgresql.conf").read_text().splitlines()
     given = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]

@@ -38,7 +38,11 @@ remembered AS (
     SELECT %s, %s, id, %s FROM seen
     ON CONFLICT (user_id, video_id) DO UPDATE SET watched_at = EXCLUDED.watched_at
 )"""
-_WATCH = "WITH {steps} SELECT page.* FROM ({page}) page, seen"
+# Not waiting for the disk: that would be most of the time of a view, and on a small machine the
+# most there is of it. What the machine loses when its power fails are the views of the last second.
+_WATCH = """
+WITH {steps}
+SELECT page.* FROM ({page}) page, seen, set_config('synchronous_commit', 'off', true)"""
 
 # Videos are locked before their events are deleted, as deleting a video does it: no deadlock.
 _FOLD = """
@@ -77,7 +81,9 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
     None when the video is not there, or the viewer may not see it: then nothing is counted. In one
     statement. It locks the video first, so that a deletion at the same moment is waited for, and
     never one by the other in a circle: who deletes a video locks it and then its entries in
-    histories.
+    histories. Once it is answered, a view outlives the end of any of our processes; a crash of
+    PostgreSQL or of the machine may lose the views of the last second (PostgreSQL, "Asynchronous
+    Commit").
     """
     asked = {"viewer": viewer, "video": video}
     seen, given = _SEEN.form(asked)

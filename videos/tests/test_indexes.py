@@ -78,6 +78,9 @@ def test_a_page_is_read_in_the_order_of_its_index(api: Client, sort: str, direct
 def test_a_cursor_starts_in_the_middle_of_the_index(api: Client, sort: str, direction: str) -> None:
     query = {"sortBy": sort, "sortType": direction, "limit": 5}
     cursor = api.get("videos", query=query).data["nextCursor"]
+    with connection.cursor() as database:
+        # Of a table this small, finding the rows in any order and sorting them is as good.
+        database.execute("SET LOCAL enable_bitmapscan = off")
     plan = plan_of(api, **query, cursor=cursor)
 
     assert f"{INDEX_OF[sort]} on videos_video" in plan

@@ -264,6 +264,9 @@ class Commands(redis.Redis):
                 try:
                     one.take(connection.read_response())
                 except ResponseError as error:
+                    # Now: once it is looked at, writes may be taken again.
+                    if _refuses_writes(error):
+                        _writes.has_failed(error)
                     one.take(error)
         except BaseException as error:
             for one in asked:

@@ -3,12 +3,12 @@
 import logging
 import re
 from collections.abc import Callable
-from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from viztube.api.errors import Unavailable, as_api_error, error_payload
+from viztube.api.ids import uuid7
 from viztube.api.renderers import dumps
 from viztube.api.request_ids import request_id, set_request_id
 from viztube.api.requests import content_length
@@ -44,7 +44,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the id in X-Request-ID."""
         given = request.headers.get("X-Request-ID", "")
-        set_request_id(given if _SAFE_ID.fullmatch(given) else uuid4().hex)
+        set_request_id(given if _SAFE_ID.fullmatch(given) else uuid7().hex)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id()
         return response

@@ -41,7 +41,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from rest_framework.serializers import ListSerializer, Serializer
 
 from viztube.api.caching import CACHE_AWAY, Asked, insisting
@@ -277,12 +277,12 @@ def _plain(value: Any) -> Any:
 
 def _mark_of(tag: str) -> str:
     # Without the address of the database: a worker or an operator may know it by another one.
-    return f"shared:{_digest(connection.settings_dict['NAME'])}:mark:{tag}"
+    return f"shared:{_digest(settings.DATABASES[DEFAULT_DB_ALIAS]['NAME'])}:mark:{tag}"
 
 
 def _site() -> str:
     """Return what stands in front of every entry: who shares a cache shares no entries."""
-    database = connection.settings_dict
+    database = settings.DATABASES[DEFAULT_DB_ALIAS]
     address = f"{database['HOST']}:{database['PORT']}/{database['NAME']}"
     return f"shared:{_digest(f'{settings.PUBLIC_URL} {address}')}"
 

@@ -25,7 +25,7 @@ from rest_framework.throttling import BaseThrottle
 from throttled import MemoryStoreBackend
 from throttled.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
 
-from viztube.api.caching import CACHE_AWAY, Asked, ask, guarded
+from viztube.api.caching import CACHE_AWAY, Asked, ask
 from viztube.api.errors import TooManyRequests
 from viztube.api.requests import client_address
 
@@ -193,11 +193,7 @@ def _count(
         # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
         client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
         try:
-            if asked is None:
-                answer = client.evalsha(_SHA, *command)
-            else:
-                with guarded():
-                    answer = asked.answer()
+            answer = client.evalsha(_SHA, *command) if asked is None else asked.answer()
         except NoScriptError:  # it has started anew
             answer = client.eval(_SCRIPT, *command)
         limited, left, until_full, wait = answer

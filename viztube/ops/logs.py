@@ -5,6 +5,7 @@ procrastinate and our own code. Nothing here imports Django, for the settings ca
 """
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,8 @@ FIELDS = (
     "user_id",
     "bytes",
 )
+
+_OUR_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
@@ -89,8 +92,12 @@ class LineFormatter(structlog.stdlib.ProcessorFormatter):
             "logger": record.name,
             **{name: fields[name] for name in FIELDS if name in fields},
         }
+        # An id is another each time, which takes as long as all the rest. Ours are no secrets.
+        request = event.pop("request_id", None)
+        if request is not None and not _OUR_ID.fullmatch(request):
+            request = redact(request)
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
-        return to_json({**redact(event), "timestamp": f"{moment[:-6]}Z"})
+        return to_json({**redact(event), "request_id": request, "timestamp": f"{moment[:-6]}Z"})
 
 
 def hide_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

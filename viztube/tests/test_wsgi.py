@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import pytest
+from django.urls import Resolver404
 
 from viztube.wsgi import application
 
@@ -37,3 +38,19 @@ def test_a_crafted_content_type_is_one_that_is_not_accepted(crafted: str) -> Non
     request = application.request_class(environ)
 
     assert request.META["CONTENT_TYPE"] == "application/octet-stream"
+
+
+def test_a_view_is_found_again_with_the_arguments_of_its_address() -> None:
+    def found(path: str) -> tuple[str, dict[str, str]]:
+        request = application.request_class(
+            {"REQUEST_METHOD": "GET", "PATH_INFO": path, "wsgi.input": BytesIO()}
+        )
+        match = application.resolve_request(request)
+        assert request.resolver_match is match
+        return str(match.route), match.kwargs
+
+    for _ in range(2):
+        assert found("/api/v2/user/c/ada") == ("api/v2/user/c/<path:username>", {"username": "ada"})
+        assert found("/api/v2/user/c/bob")[1] == {"username": "bob"}
+        with pytest.raises(Resolver404):
+            found("/nowhere")

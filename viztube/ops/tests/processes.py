@@ -49,6 +49,14 @@ def family_of(pid: int) -> list[int]:
     return family
 
 
+def command_of(pid: int) -> bytes:
+    """Return the command line of a process, each part ended by NUL; none when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def pid_of(started: Server) -> int:
     """Return the id of the process of a server that was started."""
     assert started.child is not None

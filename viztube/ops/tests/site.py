@@ -15,7 +15,7 @@ import httpx
 
 from viztube.api.tests.fixtures import GENEROUS
 from viztube.ops.embedded.server import free_port
-from viztube.ops.tests.processes import family_of
+from viztube.ops.tests.processes import command_of, family_of
 
 PROJECT = Path(__file__).resolve().parents[3]
 KEPT = {"PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
@@ -54,11 +54,7 @@ class RunningSite:
 
     def worker(self) -> int:
         """Return the id of the process that runs the jobs (Linux)."""
-        (pid,) = (
-            pid
-            for pid in self.processes()
-            if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
+        (pid,) = (pid for pid in self.processes() if b"\0worker\0" in command_of(pid))
         return pid
 
     def manage(self, *command: str) -> str:

@@ -161,6 +161,27 @@ def test_a_server_that_takes_no_writes_is_read(
     assert "_server" not in caplog.text
 
 
+def test_an_answer_from_before_says_nothing_of_writes_now(
+    valkey: Any, cache: SharedCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.set("a", 1)
+    client: Any = cache._cache.get_client()
+    with redis.Redis.from_url(valkey.address) as server:
+        server.replicaof("127.0.0.1", "1")
+        asked = client.ask("SET", "b", 1)
+        assert cache.get("a") == 1
+        with pytest.raises(CacheAway):
+            cache.set("b", 1)
+        server.replicaof("NO", "ONE")
+    assert eventually(lambda: works(cache))
+
+    with pytest.raises(redis.exceptions.ReadOnlyError):
+        asked.answer()
+
+    assert works(cache)
+    assert caplog.text.count("_writes away") == caplog.text.count("_writes back") == 1
+
+
 def test_a_mistake_in_a_call_says_nothing_of_the_server(cache: SharedCache) -> None:
     cache.set("a", ["not a number"])
     with pytest.raises(redis.ResponseError):
