@@ -53,4 +53,8 @@ _LIKED = Statement(
 
 def liked_among(ids: list[str], viewer: User) -> set[str]:
     """Return which of some videos a person likes, in one query."""
-    return {str(video) for (video,) in _LIKED.rows(viewer=viewer, ids=ids)} if ids else set()
+    if not ids:
+        return set()
+    # As PostgreSQL writes an array: psycopg takes longer to make one than the query takes.
+    array = f"{{{','.join(ids)}}}"
+    return {str(video) for (video,) in _LIKED.rows(viewer=viewer, ids=array)}

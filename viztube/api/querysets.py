@@ -60,7 +60,7 @@ def whether(viewer: Model | AnonymousUser, rows: QuerySet[Any], owner: str) -> C
     return Exists(rows.filter(**{owner: viewer}))
 
 
-def one_of(column: str, ids: list[Any]) -> Func:
+def one_of(column: str, ids: list[Any] | str) -> Func:
     """Return the condition that a column is one of some ids, which are one parameter: an array."""
     array = Value(ids, output_field=ArrayField(UUIDField()))
     return Func(

@@ -102,6 +102,7 @@ def test_an_id_and_ids_find_their_rows(notes: Any) -> None:
     for some in ([], ids[:1], ids, [uuid7()]):
         assert among.rows(ids=some) == [(one,) for one in ids if one in some]
     assert among.rows(ids=[str(one) for one in ids[:2]]) == [(one,) for one in ids[:2]]
+    assert among.rows(ids=f"{{{ids[0]},{ids[1]}}}") == [(one,) for one in ids[:2]]
 
 
 def test_who_asks_decides_by_id_and_flags(notes: Any) -> None:
