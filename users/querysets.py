@@ -40,6 +40,10 @@ class UserQuerySet(models.QuerySet[Any]):
         """Return those whose channel everyone may see."""
         return self.filter(in_good_standing())
 
+    def hidden(self) -> Self:
+        """Return all others: of what they made, nothing is shown."""
+        return self.filter(~in_good_standing())
+
     def visible_to(self, user: models.Model | AnonymousUser) -> Self:
         """Return those whose channel this person may see."""
         return self.filter(seen_by(user, in_good_standing(), "pk"))

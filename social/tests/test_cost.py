@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from social.models import Comment
 from social.tests.factories import (
     CommentFactory,
     LikeFactory,
@@ -18,6 +19,7 @@ from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from videos.models import ViewEvent
 from videos.tests.factories import VideoFactory
+from viztube.api.ids import uuid7
 from viztube.api.tests.counting import count_up_to
 from viztube.api.tests.fixtures import Client
 
@@ -332,3 +334,12 @@ def test_deleting_a_video_costs_the_same_however_much_was_said(
         assert not [text for text in statements if '"content"' in text], statements
 
     assert costs[0] == costs[1], costs
+
+
+def test_comments_are_counted_without_a_look_for_each_author(db: None) -> None:
+    plan = Comment.objects.published().filter(video=uuid7()).explain()
+
+    # Made once a statement, of those who are hidden.
+    assert "hashed SubPlan" in plan
+    assert "Join" not in plan
+    assert "Nested Loop" not in plan
