@@ -79,7 +79,12 @@ class Comment(Post):
             "comment", COMMENT_LENGTH
         )
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["video", "created_at", "id"], name="social_comment_of_video"),
+            # With what decides whether one is shown: counting those of a video reads this alone.
+            models.Index(
+                fields=["video", "created_at", "id"],
+                name="social_comment_by_video",
+                include=["user", "removed_at"],
+            ),
             *_staff_indexes("comment"),
         ]
 
