@@ -23,7 +23,7 @@ import pytest
 from viztube.ops.dev.services import ffmpeg_addresses
 from viztube.ops.embedded import Postgres, Valkey, process
 from viztube.ops.embedded.process import Child
-from viztube.ops.embedded.server import free_port
+from viztube.ops.embedded.server import Server, free_port
 from viztube.ops.embedded.wheels import nginx_program
 from viztube.ops.tests.machines import PASSWORD, START_SECONDS, Machine
 from viztube.ops.tests.site import PROJECT, Environ, site_environ
@@ -72,6 +72,7 @@ class Stack:
     folder: Path
     environ: Environ
     nginx: Child
+    servers: tuple[Server, ...] = ()
     clients: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -252,7 +253,7 @@ def running_stack(folder: Path, **settings: str) -> Iterator[Stack]:
         assert eventually(machine.answers, START_SECONDS), (folder / "web.log").read_text()
         told = nginx_environ(folder, environ, f"127.0.0.1:{port}")
         with running_nginx(folder, told) as nginx:
-            stack = Stack(machine, folder, told, nginx)
+            stack = Stack(machine, folder, told, nginx, servers)
             with stack.clients:
                 yield stack
     finally:
