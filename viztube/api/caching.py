@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -283,6 +283,17 @@ class Commands(redis.Redis):
         """
         with guarded(is_write=self.is_write and args[0] not in FREEING):
             return self.parse_response(self._send(*args), args[0], **options)  # type: ignore[no-untyped-call]
+
+    def run(self, *command: Any, wrote: Callable[[Any], bool]) -> Any:
+        """Make one call that writes or not, as its answer tells.
+
+        What did not write says nothing of whether writes are taken.
+        """
+        with guarded():
+            answer = self.parse_response(self._send(*command), command[0])  # type: ignore[no-untyped-call]
+            if not wrote(answer):
+                _writes.has_not_told()
+            return answer
 
     def _kept(self) -> Any:
         connection: Any = self.connection

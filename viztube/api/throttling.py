@@ -193,13 +193,22 @@ def _count(
         # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
         client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
         try:
-            answer = client.evalsha(_SHA, *command) if asked is None else asked.answer()
+            if asked is None:
+                answer = client.run("EVALSHA", _SHA, *command, wrote=_has_written)
+            else:
+                answer = asked.answer()
         except NoScriptError:  # it has started anew
-            answer = client.eval(_SCRIPT, *command)
+            answer = client.run("EVAL", _SCRIPT, *command, wrote=_has_written)
         limited, left, until_full, wait = answer
         return limited, left, float(until_full), float(wait)
     except CACHE_AWAY:
         return _own.do(command[1:2], command[2:])  # type: ignore[return-value]
+
+
+def _has_written(answer: Any) -> bool:
+    """Tell whether the script wrote: not for one too many, nor where all is there already."""
+    limited, _, until_full, _ = answer
+    return not limited and float(until_full) > 0
 
 
 _own = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": OWN_KEYS}))

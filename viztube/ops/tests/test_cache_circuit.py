@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -179,6 +180,29 @@ def test_an_answer_from_before_says_nothing_of_writes_now(
         asked.answer()
 
     assert works(cache)
+    assert caplog.text.count("_writes away") == caplog.text.count("_writes back") == 1
+
+
+def test_a_script_that_writes_nothing_says_nothing_of_writes(
+    valkey: Any, cache: SharedCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    client: Any = cache._cache.get_client(write=True)
+
+    def run(script: str) -> Any:
+        return client.run("EVAL", script, 1, "a", wrote=lambda answer: answer == b"OK")
+
+    with redis.Redis.from_url(valkey.address) as server:
+        server.replicaof("127.0.0.1", "1")
+        with pytest.raises(redis.exceptions.ReadOnlyError):
+            run("return redis.call('SET', KEYS[1], 1)")
+        for _ in range(3):
+            time.sleep(caching.PAUSE_SECONDS)
+            assert run("return redis.call('EXISTS', KEYS[1])") == 0
+        assert "_writes back" not in caplog.text
+        server.replicaof("NO", "ONE")
+
+    time.sleep(caching.PAUSE_SECONDS)
+    assert run("return redis.call('SET', KEYS[1], 1)") in {b"OK", True}
     assert caplog.text.count("_writes away") == caplog.text.count("_writes back") == 1
 
 
