@@ -23,7 +23,7 @@ TOTALS = {
     "social_subscription_to",
     "social_like_video_unique",
 }
-ACTIVITY = TOTALS | {"videos_dailyviews_unique", "social_comment_by_video"}
+ACTIVITY = TOTALS | {"videos_dailyviews_unique", "social_comment_of_video"}
 
 
 @pytest.fixture

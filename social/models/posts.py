@@ -79,12 +79,7 @@ class Comment(Post):
             "comment", COMMENT_LENGTH
         )
         indexes: ClassVar[list[models.Index]] = [
-            # With what decides whether one is shown: counting those of a video reads this alone.
-            models.Index(
-                fields=["video", "created_at", "id"],
-                name="social_comment_by_video",
-                include=["user", "removed_at"],
-            ),
+            models.Index(fields=["video", "created_at", "id"], name="social_comment_of_video"),
             *_staff_indexes("comment"),
         ]
 
