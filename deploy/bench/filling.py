@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from shape import Shape, settle_postgres
+from shape import Shape, is_filled, settle_postgres
 
 PASSWORD = "demo-password"  # noqa: S105 - of demo data
 AMOUNTS = {
@@ -49,7 +49,7 @@ WHERE relnamespace = 'public'::regnamespace AND NOT indisprimary
 
 def fill(shape: Shape, scale: int) -> None:
     """Fill the database, unless an earlier run of this size has: that takes minutes."""
-    if shape.is_filled:
+    if is_filled(shape.folder):
         return
     say(f"Filling the database with {AMOUNTS['videos'] * scale:,} videos and the rest.\n")
     amounts = [f"--{name}={number * scale}" for name, number in AMOUNTS.items()]

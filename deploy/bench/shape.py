@@ -59,13 +59,8 @@ class Shape:
         """Return the log of gunicorn, a line a request."""
         return self.folder / "web.log"
 
-    @property
-    def is_filled(self) -> bool:
-        """Tell whether the database has all that is to be measured."""
-        return is_filled(self.folder)
-
     def mark_filled(self) -> None:
-        """Remember that it has."""
+        """Remember that the database has all that is to be measured."""
         _stamp(self.folder).touch()
 
     def manage(self, *arguments: str) -> str:

@@ -61,7 +61,10 @@ def whether(viewer: Model | AnonymousUser, rows: QuerySet[Any], owner: str) -> C
 
 
 def one_of(column: str, ids: list[Any] | str) -> Func:
-    """Return the condition that a column is one of some ids, which are one parameter: an array."""
+    """Return the condition that a column is one of some ids, which are one parameter: an array.
+
+    A text has them as PostgreSQL writes an array: ``{a,b}``.
+    """
     array = Value(ids, output_field=ArrayField(UUIDField()))
     return Func(
         F(column),
