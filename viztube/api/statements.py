@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
@@ -166,15 +166,36 @@ def run(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     texts that Python makes values of. These get PostgreSQL's values, of which psycopg makes
     Python's.
     """
-    connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    if connection.connection is None:
+        connection.ensure_connection()
+    if connection.in_atomic_block or connection.queries_logged:
+        with connection.wrap_database_errors:
+            return _fetched(connection._prepare_cursor(_cursor(connection)), sql, parameters)
+    execute = _prepared
+    for wrapper in reversed(connection.execute_wrappers):
+        execute = partial(wrapper, execute)
     with connection.wrap_database_errors:
-        plain = Cursor(connection.connection)
-        plain.format = Format.BINARY
-        cursor = connection._prepare_cursor(plain)  # type: ignore[attr-defined]
-        cursor.execute(sql, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        rows: list[tuple[Any, ...]] = execute(sql, parameters, False, {"connection": connection})
         return rows
+
+
+def _prepared(sql: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:
+    connection = context["connection"]
+    rows = connection.prepared.rows(sql, parameters)
+    return _fetched(_cursor(connection), sql, parameters) if rows is None else rows
+
+
+def _fetched(cursor: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    cursor.execute(sql, parameters)
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _cursor(connection: Any) -> Cursor[Any]:
+    cursor = Cursor(connection.connection)
+    cursor.format = Format.BINARY
+    return cursor
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
+from viztube.api.database.prepared import Prepared
 from viztube.api.database.watch import watch
 
 # Each thread keeps its connection for so long: the server's memory for one grows.
@@ -29,11 +30,13 @@ def serve_requests() -> None:
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, with connections that are watched, and kept."""
 
+    prepared: Prepared
     _looked_at = 0.0
 
     def connect(self) -> None:
         """Connect, and remember until when the connection may be kept."""
         super().connect()
+        self.prepared = Prepared(self.connection, watch.gives_up if _serves else _goes_on)
         if _serves:
             self.close_at = time.monotonic() + KEEP_SECONDS
 
@@ -62,3 +65,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         ready = select.poll()
         ready.register(self.connection.pgconn.socket, select.POLLIN)
         return bool(ready.poll(0))
+
+
+def _goes_on(looks: int) -> bool:
+    return False
