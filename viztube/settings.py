@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "viztube.desk.middleware.StaticFilesMiddleware",
     "viztube.desk.middleware.PolicyMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "viztube.api.middleware.CorsMiddleware",
     "viztube.api.middleware.TrailingSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
     "viztube.desk.middleware.SessionMiddleware",

@@ -95,12 +95,11 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
         parameters += [uuid7(), viewer.pk, now]
     sql = _WATCH.format(steps=", ".join(steps), page=page.sql)
     rows = run(sql, [*parameters, *page.arguments(given)])
-    if not rows:
-        return None
-    record = make(VideoRecord, page.names, rows[0])
-    # The statement does not see what it adds.
-    record.pending_views += 1
-    return record
+    for record in make(VideoRecord, page.names, rows):
+        # The statement does not see what it adds.
+        record.pending_views += 1
+        return record
+    return None
 
 
 def fold_views() -> int:

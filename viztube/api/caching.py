@@ -11,6 +11,8 @@ holds its lock while the call runs.
 
 import logging
 import os
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+import hiredis
 import orjson
 import redis
 from django.core.cache import cache
@@ -258,16 +261,13 @@ class Commands(redis.Redis):
         try:
             connection = self._kept()
             commands = [one.command for one in asked] + ([args] if args else [])
-            packed = [part for one in commands for part in connection.pack_command(*one)]
-            connection.send_packed_command([b"".join(packed)])
-            for one in asked:
-                try:
-                    one.take(connection.read_response())
-                except ResponseError as error:
-                    # Now: once it is looked at, writes may be taken again.
-                    if _refuses_writes(error):
-                        _writes.has_failed(error)
-                    one.take(error)
+            packed = b"".join(hiredis.pack_command(one) for one in commands)
+            connection.send_packed_command([packed])
+            for one, answer in zip(asked, _answers(connection, len(asked)), strict=True):
+                # Now: once it is looked at, writes may be taken again.
+                if isinstance(answer, ResponseError) and _refuses_writes(answer):
+                    _writes.has_failed(answer)
+                one.take(answer)
         except BaseException as error:
             for one in asked:
                 if not one.is_answered:
@@ -304,8 +304,11 @@ class Commands(redis.Redis):
         # Each look lets another thread run, and what was in use just now has not ended unnoticed.
         now = time.monotonic()
         is_fresh = now - self._used_at < FRESH_SECONDS
-        if not is_fresh and connection.is_connected and _has_more(connection):
-            connection.disconnect()
+        if not (is_fresh and connection.is_connected):
+            if connection.is_connected and _has_more(connection):
+                connection.disconnect()
+            connection.connect()
+            _time_in_kernel(connection)
         self._used_at = now
         return connection
 
@@ -320,6 +323,31 @@ def _has_more(connection: Any) -> bool:
         return bool(connection.can_read())
     except redis.ConnectionError:
         return True
+
+
+def _answers(connection: Any, number: int) -> list[Any]:
+    """Return what so many commands are answered, an error of theirs in the place of an answer."""
+    try:
+        return [connection._parser.read_response() for _ in range(number)]
+    except BaseException:
+        # What comes later must not be taken for the answer to something else.
+        connection.disconnect()
+        raise
+
+
+def _time_in_kernel(connection: Any) -> None:
+    """Let the kernel keep the time-out of a connection.
+
+    Python would ask it before each read and write whether that can be, and each time another thread
+    would run.
+    """
+    ours = connection._sock
+    if connection.socket_timeout is None or ours.gettimeout() is None:
+        return
+    seconds, part = divmod(connection.socket_timeout, 1)
+    ours.settimeout(None)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), int(part * 1e6)))
 
 
 class Writes(Commands):

@@ -121,16 +121,16 @@ class Listing:
         else:
             statement, given = (self._deep if start else self._first), {}
         asked = {**values, **given, "limit": Fixed(limit)}
-        names = statement.form(asked)[0].names
-        found = statement.rows(replacing=(str(_OFFSET), str(start)) if start else None, **asked)
-        total = found[0][names.index(TOTAL)] if found else self._count(values, start, after)
+        form, arguments = statement.form(asked)
+        found = form.rows(arguments, (str(_OFFSET), str(start)) if start else None)
+        total = found[0][form.names.index(TOTAL)] if found else self._count(values, start, after)
         if total > EXACT_COUNT:
-            form, arguments = self._keyed.form(values)
+            keys, given = self._keyed.form(values)
             with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (FORMAT JSON) {form.sql}", form.arguments(arguments))
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {keys.sql}", keys.arguments(given))
                 plan = cursor.fetchone()
             total = max(total, _estimate(json.dumps(plan[0])))
-        return [make(self._kind, names, row) for row in found], total
+        return make(self._kind, form.names, found), total
 
     def _count(self, values: Mapping[str, Any], start: int, after: Position | None) -> int:
         if not start and after is None:

@@ -16,7 +16,8 @@ def client_address(request: Any) -> str | None:
     DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting. None for what is no
     address.
     """
-    return _address(_THROTTLE.get_ident(request) or "")
+    plain = getattr(request, "_request", request)
+    return _address(_THROTTLE.get_ident(plain) or "")
 
 
 _THROTTLE = BaseThrottle()

@@ -85,8 +85,7 @@ VIDEO_LIST = Kind("videos", lifetime=10, together=True)
 
 def ask(kind: Kind, key: object, *, of: Callable[[], Any]) -> Asked | None:
     """Ask for an entry along with whatever else the cache is asked next; ``read`` takes that."""
-    names = [cache.make_key(name) for name in _names(kind, key, of)]
-    return ask_cache("MGET", *names)
+    return ask_cache("MGET", *map(cache.make_key, _names(kind, key, of)))
 
 
 def read(
@@ -120,10 +119,22 @@ def read(
     return _Renewal(kind, place, marks, made_under, make).value(entry)
 
 
-def _names(kind: Kind, key: object, of: Callable[[], Any]) -> list[str]:
+def _names(kind: Kind, key: object, of: Callable[[], Any]) -> tuple[str, ...]:
     """Return the names of the marks of an entry, and its own."""
-    place = f"{_site()}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(str(key))}"
-    return [_mark_of(EVERYTHING), _mark_of(kind.tag(key)), place]
+    database = settings.DATABASES[DEFAULT_DB_ALIAS]
+    where = database["HOST"], database["PORT"], database["NAME"]
+    return _names_at(settings.PUBLIC_URL, where, kind, str(key), of)
+
+
+@lru_cache(maxsize=1000)
+def _names_at(
+    url: str, where: tuple[Any, ...], kind: Kind, key: str, of: Callable[[], Any]
+) -> tuple[str, ...]:
+    # Who shares a cache shares no entries.
+    host, port, name = where
+    site = f"shared:{_digest(f'{url} {host}:{port}/{name}')}"
+    place = f"{site}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(key)}"
+    return _mark_of(EVERYTHING), _mark_of(kind.tag(key)), place
 
 
 def forget(*tags: str) -> None:
@@ -278,13 +289,6 @@ def _plain(value: Any) -> Any:
 def _mark_of(tag: str) -> str:
     # Without the address of the database: a worker or an operator may know it by another one.
     return f"shared:{_digest(settings.DATABASES[DEFAULT_DB_ALIAS]['NAME'])}:mark:{tag}"
-
-
-def _site() -> str:
-    """Return what stands in front of every entry: who shares a cache shares no entries."""
-    database = settings.DATABASES[DEFAULT_DB_ALIAS]
-    address = f"{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    return f"shared:{_digest(f'{settings.PUBLIC_URL} {address}')}"
 
 
 @lru_cache(maxsize=10_000)

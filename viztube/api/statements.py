@@ -82,6 +82,13 @@ class Form:
         """Return what goes into the places."""
         return [values[name] if name else constant for name, constant in self.places]
 
+    def rows(
+        self, values: Mapping[str, Any], replacing: tuple[str, str] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows for the arguments, in one query."""
+        sql = self.sql.replace(*replacing) if replacing else self.sql
+        return run(sql, self.arguments(values))
+
 
 class Statement:
     """A read that depends on its named arguments alone.
@@ -103,8 +110,7 @@ class Statement:
         ``replacing`` is a word of the SQL and what to put there for this call alone.
         """
         form, given = self.form(values)
-        sql = form.sql.replace(*replacing) if replacing else form.sql
-        return run(sql, form.arguments(given))
+        return form.rows(given, replacing)
 
     def form(self, values: Mapping[str, Any]) -> tuple[Form, dict[str, Any]]:
         """Return the statement for arguments of these kinds, and the values as they go into it."""
@@ -142,21 +148,26 @@ class Records(Generic[RecordT]):
 
     def all(self, **values: Any) -> list[RecordT]:
         """Return the rows in their order, in one query."""
-        form, _ = self.statement.form(values)
-        return [make(self._kind, form.names, row) for row in self.statement.rows(**values)]
+        form, given = self.statement.form(values)
+        return make(self._kind, form.names, form.rows(given))
 
     def first(self, **values: Any) -> RecordT | None:
         """Return the first row, None when there is none."""
         return next(iter(self.all(**values)), None)
 
 
-def make(kind: type[RecordT], names: Sequence[str], row: Sequence[Any]) -> RecordT:
-    """Return the record of a row."""
-    own, others = _split(tuple(names))
-    values = dict(zip(own, row, strict=False))
-    for name, columns, start in others:
-        values[name] = Record(dict(zip(columns, row[start : start + len(columns)], strict=True)))
-    return kind(values)
+def make(
+    kind: type[RecordT], names: tuple[str, ...], rows: Sequence[Sequence[Any]]
+) -> list[RecordT]:
+    """Return the records of rows whose columns have these names."""
+    own, others = _split(names)
+    records = []
+    for row in rows:
+        values = dict(zip(own, row, strict=False))
+        for name, columns, start in others:
+            values[name] = Record(dict(zip(columns, row[start:], strict=False)))
+        records.append(kind(values))
+    return records
 
 
 def run(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

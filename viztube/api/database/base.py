@@ -4,6 +4,9 @@ import select
 import time
 from typing import Any
 
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
@@ -25,6 +28,13 @@ def serve_requests() -> None:
     """
     global _serves  # noqa: PLW0603 - one a process
     _serves = True
+    # There is one database, and no record of what it was asked: Django would look at all that could
+    # have one.
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+        signal.connect(_close_old)
+    if not settings.DEBUG:
+        request_started.disconnect(reset_queries)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -65,6 +75,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         ready = select.poll()
         ready.register(self.connection.pgconn.socket, select.POLLIN)
         return bool(ready.poll(0))
+
+
+def _close_old(**kwargs: Any) -> None:
+    """Close the connection of this thread before and after a request, if it must not be kept."""
+    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
 def _goes_on(looks: int) -> bool:
