@@ -15,13 +15,14 @@ from gunicorn import glogging
 
 from viztube.api.request_ids import set_request_id
 from viztube.ops import slots
+from viztube.ops import workers as even_workers
 
 try:
     from viztube.settings import DEBUG, LOGGING, MAX_BODY_BYTES
 except ImproperlyConfigured as error:
     sys.exit(f"viztube: {error}")
 
-worker_class = "gthread"
+worker_class = "viztube.ops.workers.EvenWorker"
 workers = 2
 threads = 4
 timeout = 120  # seconds; a slow upload keeps its thread busy, never the worker's heartbeat
@@ -71,6 +72,11 @@ def pre_fork(server: Any, worker: Any) -> None:
     # What is there now stays: looking for garbage in it takes time, and memory that is shared.
     gc.freeze()
     worker.slot = slots.free_slot(other.slot for other in server.WORKERS.values())
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Let no worker leave connections to one that is gone."""
+    even_workers.has_ended(worker.slot)
 
 
 def post_fork(server: Any, worker: Any) -> None:
