@@ -159,7 +159,8 @@ class Listing:
         own = [name for name in self._columns if "__" not in name]
         others = [name for name in self._columns if "__" in name]
         read = [name for name in (order.field, order.key) if name not in own]
-        total = CountOf(self._keys(**values), most=EXACT_COUNT + 1)
+        # Where there is a row, there is what the list belongs to.
+        total = CountOf(self._build(**values), most=EXACT_COUNT + 1)
         counted: QuerySet[Any, Any] = rows.annotate(**{TOTAL: total})
         return counted.values(*own, *read, TOTAL, *others)
 

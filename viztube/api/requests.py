@@ -1,7 +1,7 @@
 """What is known about the request at hand: the client's address, the size of its body."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,8 +16,11 @@ def client_address(request: Any) -> str | None:
     DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting. None for what is no
     address.
     """
-    plain = getattr(request, "_request", request)
-    return _address(_THROTTLE.get_ident(plain) or "")
+    known = vars(getattr(request, "_request", request))
+    if "client_address" not in known:
+        known["client_address"] = _address(_THROTTLE.get_ident(request) or "")
+    address: str | None = known["client_address"]
+    return address
 
 
 _THROTTLE = BaseThrottle()
@@ -52,6 +55,11 @@ class Utf8Request(WSGIRequest):
     file_fields: Mapping[str, int] | None = None
     # The limit that this request came closest to: see ``viztube.api.throttling``.
     rate_limit: tuple[str, tuple[int, int], int, int] | None = None
+
+    @cached_property
+    def scheme(self) -> str | None:
+        """``https`` or ``http``; asked for again and again."""
+        return super().scheme
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:

@@ -190,19 +190,20 @@ def _count(
     """Return (1 when too many, how many are left, seconds until all are back, seconds to wait)."""
     command = _command(name, rate, who, cost)
     try:
-        # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
-        client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
         try:
-            if asked is None:
-                answer = client.run("EVALSHA", _SHA, *command, wrote=_has_written)
-            else:
-                answer = asked.answer()
+            answer = asked.answer() if asked else _run("EVALSHA", _SHA, *command)
         except NoScriptError:  # it has started anew
-            answer = client.run("EVAL", _SCRIPT, *command, wrote=_has_written)
+            answer = _run("EVAL", _SCRIPT, *command)
         limited, left, until_full, wait = answer
         return limited, left, float(until_full), float(wait)
     except CACHE_AWAY:
         return _own.do(command[1:2], command[2:])  # type: ignore[return-value]
+
+
+def _run(*command: Any) -> Any:
+    # Of this thread, as the cache has it: with its connection, time-outs and circuit breaker.
+    client: Any = cache._cache.get_client(write=True)  # type: ignore[attr-defined]
+    return client.run(*command, wrote=_has_written)
 
 
 def _has_written(answer: Any) -> bool:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from django.conf import settings
@@ -27,11 +28,15 @@ from viztube.media.paths import HIDDEN, INCOMING, PUBLISHED, TRASH, is_stored_fo
 class DiskBackend(MediaBackend):
     """Files below ``MEDIA_ROOT``; moving them is a rename on one file system."""
 
+    @cached_property
+    def _address(self) -> str:
+        return f"{settings.PUBLIC_URL}{settings.MEDIA_URL}"
+
     def url(self, path: str) -> str:
         """Return ``PUBLIC_URL/media/...``; an absolute address stays as it is."""
         if not path or "://" in path:
             return path
-        return f"{settings.PUBLIC_URL}{settings.MEDIA_URL}{path}"
+        return self._address + path
 
     def add(self, folder: str, file: Path) -> StoredFile:
         """Rename a file into a folder, which must be there."""
