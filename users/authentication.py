@@ -30,7 +30,7 @@ class TokenAuthentication(BaseAuthentication):
 
         Raises NotAuthenticated (401), CrossSite (403).
         """
-        header = request.META.get("HTTP_AUTHORIZATION", "")
+        header = request.headers.get("Authorization", "")
         scheme, _, raw = header.partition(" ")
         if scheme.lower() == "bearer":
             return self._identify(raw.strip())

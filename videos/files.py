@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import orjson
+
 
 class VideoFiles:
     """What follows from columns of a video that are attributes of the row."""
@@ -13,6 +15,7 @@ class VideoFiles:
     stream_file: Any
     video_public_id: Any
     thumbnail_public_id: Any
+    renditions_json: str
 
     @property
     def video_path(self) -> str:
@@ -42,6 +45,11 @@ class VideoFiles:
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}" if name and "/" not in name else name
+
+    @property
+    def rendition_list(self) -> Any:
+        """Return the renditions, when the query asked for them."""
+        return orjson.loads(self.renditions_json)
 
     @property
     def total_views(self) -> int:

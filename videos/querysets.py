@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
-from django.db.models import F, FilteredRelation, FloatField, OuterRef, Q, Sum, Value
+from django.db.models import F, FilteredRelation, FloatField, Func, OuterRef, Q, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, JSONObject, Left, Lower, Upper
 
@@ -31,7 +31,7 @@ SORT_FIELDS = {
 RENDITION = ("height", "width", "bitrate", "codecs")
 
 # What with_details() adds.
-DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked", "rendition_list")
+DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked", "renditions_json")
 # What with_channel_details() adds.
 CHANNEL_DETAILS = ("subscribers_count", "is_subscribed")
 
@@ -58,6 +58,11 @@ def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
 def _words(text: str) -> SearchQuery:
     """Return the text as words to find, in the language the search column was made with."""
     return SearchQuery(text, config=SEARCH_CONFIG)
+
+
+def _as_json(rows: models.QuerySet[Any, Any]) -> Combinable:
+    """Return rows as the text of a JSON array: hardly anybody needs more of them than that."""
+    return Cast(Func(ArraySubquery(rows), function="to_json"), models.TextField())
 
 
 class VideoQuerySet(models.QuerySet[Any]):
@@ -119,7 +124,7 @@ class VideoQuerySet(models.QuerySet[Any]):
             likes_count=CountOf(likes),
             comments_count=CountOf(rows_behind(Video, "comments").published()),
             is_liked=whether(viewer, likes, "user"),
-            rendition_list=ArraySubquery(
+            renditions_json=_as_json(
                 rows_behind(Video, "renditions")
                 .order_by("height")
                 .values(one=JSONObject(**{name: name for name in RENDITION}))

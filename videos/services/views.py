@@ -1,5 +1,6 @@
 """Counting views exactly: one row a view, folded into totals in the background."""
 
+from functools import lru_cache
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -89,17 +90,23 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
     seen, given = _SEEN.form(asked)
     page, _ = _PAGE.statement.form(asked)
     now = timezone.now()
-    steps, parameters = [_LOCK.format(seen.sql), _COUNT], [*seen.arguments(given), now]
-    if isinstance(viewer, User):
-        steps.append(_REMEMBER)
+    parameters = [*seen.arguments(given), now]
+    remembers = isinstance(viewer, User)
+    if remembers:
         parameters += [uuid7(), viewer.pk, now]
-    sql = _WATCH.format(steps=", ".join(steps), page=page.sql)
+    sql = _watching(seen.sql, page.sql, remembers)
     rows = run(sql, [*parameters, *page.arguments(given)])
     for record in make(VideoRecord, page.names, rows):
         # The statement does not see what it adds.
         record.pending_views += 1
         return record
     return None
+
+
+@lru_cache
+def _watching(seen: str, page: str, remembers: bool) -> str:
+    steps = [_LOCK.format(seen), _COUNT, *([_REMEMBER] if remembers else [])]
+    return _WATCH.format(steps=", ".join(steps), page=page)
 
 
 def fold_views() -> int:

@@ -14,7 +14,7 @@ from django.db.models import Exists, F, Func, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
 from viztube.api.querysets import CountOf
-from viztube.api.statements import KEPT, Fixed, Record, Statement, kinds_of, make, run, stand_ins
+from viztube.api.statements import KEPT, Fixed, Record, Rows, Statement, kinds_of, run, stand_ins
 
 EXACT_COUNT = 10_000
 # Stands in SQL where the number of rows to pass over is put.
@@ -92,6 +92,7 @@ class Listing:
         of: Callable[..., QuerySet[Any, Any]] | None = None,
     ) -> None:
         self._kind, self._columns = kind, tuple(columns)
+        self._own = sum("__" not in name for name in columns)
         self._build, self._of = rows, of
         self._first, self._past = Statement(self._first_page), Statement(self._page_past)
         self._deep, self._counted = Statement(self._deep_page), Statement(self._some_keys)
@@ -113,7 +114,7 @@ class Listing:
 
     def page(
         self, values: Mapping[str, Any], start: int, limit: int, after: Position | None
-    ) -> tuple[list[Any], int]:
+    ) -> tuple[Rows[Any], int]:
         """Return some rows and how many there are, in one query, or two where there are none."""
         if after is not None:
             statement = self._past
@@ -130,7 +131,8 @@ class Listing:
                 cursor.execute(f"EXPLAIN (FORMAT JSON) {keys.sql}", keys.arguments(given))
                 plan = cursor.fetchone()
             total = max(total, _estimate(json.dumps(plan[0])))
-        return make(self._kind, form.names, found), total
+        beside = slice(self._own, self._own + len(form.names) - len(self._columns))
+        return Rows(self._kind, form.names, found, beside), total
 
     def _count(self, values: Mapping[str, Any], start: int, after: Position | None) -> int:
         if not start and after is None:
@@ -196,7 +198,7 @@ class Listed:
         """What the rows are ordered by."""
         return self._listing.order(self._values)
 
-    def page(self, start: int, limit: int, after: Position | None) -> tuple[list[Any], int]:
+    def page(self, start: int, limit: int, after: Position | None) -> tuple[Rows[Any], int]:
         """Return some rows and how many there are."""
         return self._listing.page(self._values, start, limit, after)
 

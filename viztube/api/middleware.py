@@ -3,12 +3,9 @@
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
 
-from corsheaders import middleware as cors
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
 
 from viztube.api.errors import Unavailable, as_api_error, error_payload
 from viztube.api.ids import uuid7
@@ -46,8 +43,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the id in X-Request-ID."""
-        # Not ``request.headers``, which reads all of them.
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        given = request.headers.get("X-Request-ID", "")
         set_request_id(given if _SAFE_ID.fullmatch(given) else uuid7().hex)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id()
@@ -115,19 +111,6 @@ class BodySizeMiddleware:
         ):
             return HttpResponse("The request body is too large.", status=413)
         return self.get_response(request)
-
-
-class CorsMiddleware(cors.CorsMiddleware):
-    """What pages of other sites may read; where no page is named only ``Vary`` has to tell."""
-
-    def __call__(self, request: HttpRequest) -> Any:
-        """Answer with the headers of CORS."""
-        if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
-            return super().__call__(request)
-        response = self.get_response(request)
-        if self.is_enabled(request):
-            patch_vary_headers(response, ("origin",))  # type: ignore[arg-type] # it is no coroutine
-        return response
 
 
 class TrailingSlashMiddleware:

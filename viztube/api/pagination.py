@@ -40,7 +40,7 @@ class PagePagination(BasePagination):
     # A sequence has no order to seek by.
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any] | Listed, request: Request, view: APIView | None = None
-    ) -> list[Any]:
+    ) -> Any:
         """Return the rows of the page asked for; raises FieldError (400)."""
         source = QuerySetSource(queryset) if isinstance(queryset, QuerySet) else queryset
         self.limit = min(self._number(request, "limit", self.default_limit), MAX_LIMIT)

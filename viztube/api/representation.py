@@ -5,11 +5,15 @@ fields are looked at once a process: what they read, and what they make of it.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from rest_framework import serializers
+
+from viztube.api.renderers import dumps
+from viztube.api.statements import Rows, make
 
 # What these make of a value of their column's type is that value.
 AS_IT_IS = (
@@ -19,6 +23,10 @@ AS_IT_IS = (
     serializers.UUIDField,
     serializers.ChoiceField,
 )
+
+# Rows whose JSON each process keeps, of so many bytes at most: 20 MB if all were that long.
+REMEMBERED = 1000
+LONG = 4000
 
 
 class Representation:
@@ -66,10 +74,60 @@ def represent(kind: Any, row: Any) -> dict[str, Any]:
     return _representation(kind)(row)
 
 
-def represent_all(kind: Any, rows: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return objects on the wire, in their order."""
+def represent_all(kind: Any, rows: Iterable[Any]) -> list[Any]:
+    """Return objects on the wire, in their order; rows of a statement as JSON that is written."""
+    if isinstance(rows, Rows):
+        record: Any = rows.kind
+        writer = _writer(kind, record, rows.names, rows.beside.start, rows.beside.stop)
+        return [writer.written(values) for values in rows.values]
     shown = _representation(kind)
     return [shown(row) for row in rows]
+
+
+class _Writer:
+    """Writes rows of the same columns as the same serializer says.
+
+    What it writes of a row follows from the row alone, and what is listed was listed a moment ago
+    as a rule: the same rows are written once.
+    """
+
+    def __init__(
+        self, shown: Representation, record: Any, names: tuple[str, ...], start: int, stop: int
+    ) -> None:
+        self._shown, self._record = shown, record
+        self._names = names[:start] + names[stop:]
+        self._start, self._stop = start, stop
+
+    def written(self, values: tuple[Any, ...]) -> orjson.Fragment:
+        """Return the JSON of a row."""
+        row = values[: self._start] + values[self._stop :]
+        try:
+            return _remembered(self, row)
+        except _TooLong as error:
+            return error.json
+
+    def write(self, row: tuple[Any, ...]) -> orjson.Fragment:
+        """Return the JSON of a row; raises _TooLong, with it, where it is too long to be kept."""
+        text = dumps(self._shown(make(self._record, self._names, [row])[0]))
+        json = orjson.Fragment(text)
+        if len(text) > LONG:
+            raise _TooLong(json)
+        return json
+
+
+class _TooLong(Exception):
+    def __init__(self, json: orjson.Fragment) -> None:
+        self.json = json
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(writer: _Writer, row: tuple[Any, ...]) -> orjson.Fragment:
+    return writer.write(row)
+
+
+@lru_cache(maxsize=256)
+def _writer(kind: Any, record: Any, names: tuple[str, ...], start: int, stop: int) -> _Writer:
+    return _Writer(_representation(kind), record, names, start, stop)
 
 
 @cache

@@ -1,11 +1,12 @@
 """What is known about the request at hand: the client's address, the size of its body."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
+from django.http.request import HttpHeaders
 from django.utils.http import parse_header_parameters
 from rest_framework.throttling import BaseThrottle
 
@@ -16,9 +17,10 @@ def client_address(request: Any) -> str | None:
     DRF's throttles read it the same way, by its ``NUM_PROXIES`` setting. None for what is no
     address.
     """
-    known = vars(getattr(request, "_request", request))
+    plain = getattr(request, "_request", request)
+    known = vars(plain)
     if "client_address" not in known:
-        known["client_address"] = _address(_THROTTLE.get_ident(request) or "")
+        known["client_address"] = _address(_THROTTLE.get_ident(plain) or "")
     address: str | None = known["client_address"]
     return address
 
@@ -42,6 +44,23 @@ def content_length(request: Any) -> int:
         return 0
 
 
+class RequestHeaders(Mapping[str, str]):
+    """The headers of a request, looked up where WSGI has them: Django copies all to find one."""
+
+    def __init__(self, meta: Mapping[str, Any]) -> None:
+        self._meta = meta
+
+    def __getitem__(self, name: str) -> str:
+        text: str = self._meta[HttpHeaders.to_wsgi_name(name)]
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HttpHeaders(self._meta))
+
+    def __len__(self) -> int:
+        return len(HttpHeaders(self._meta))
+
+
 class Utf8Request(WSGIRequest):
     """A request whose texts are UTF-8, whatever charset its Content-Type claims.
 
@@ -60,6 +79,11 @@ class Utf8Request(WSGIRequest):
     def scheme(self) -> str | None:
         """``https`` or ``http``; asked for again and again."""
         return super().scheme
+
+    @cached_property
+    def headers(self) -> Any:
+        """Its headers."""
+        return RequestHeaders(self.META)
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:

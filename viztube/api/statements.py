@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import count
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser
@@ -154,6 +154,35 @@ class Records(Generic[RecordT]):
     def first(self, **values: Any) -> RecordT | None:
         """Return the first row, None when there is none."""
         return next(iter(self.all(**values)), None)
+
+
+class Rows(Sequence[RecordT]):
+    """Rows of a statement, each of which becomes a record when it is looked at.
+
+    ``beside`` are the columns of them that are no part of the record: where they are ordered by,
+    how many there are.
+    """
+
+    def __init__(
+        self,
+        kind: type[RecordT],
+        names: tuple[str, ...],
+        values: Sequence[tuple[Any, ...]],
+        beside: slice,
+    ) -> None:
+        self.kind, self.names, self.values, self.beside = kind, names, values, beside
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> RecordT: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Rows[RecordT]": ...
+    def __getitem__(self, place: int | slice) -> "RecordT | Rows[RecordT]":
+        if isinstance(place, slice):
+            return Rows(self.kind, self.names, self.values[place], self.beside)
+        return make(self.kind, self.names, [self.values[place]])[0]
 
 
 def make(

@@ -29,9 +29,8 @@ FIELDS = (
 )
 
 # What no line shows need not be found out for each record ("Logging HOWTO", "Optimization").
-logging._srcfile = None  # type: ignore[attr-defined]
+logging._srcfile = None
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-logging.logAsyncioTasks = False
 
 _OUR_ID = re.compile(r"[0-9a-f]{32}")
 

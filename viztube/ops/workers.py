@@ -36,7 +36,7 @@ class EvenWorker(ThreadWorker):
         if getattr(self, "_accepting", False):
             _taken[int(self.slot)] = number + 1
 
-    def set_accept_enabled(self, enabled: bool) -> None:
+    def set_accept_enabled(self, enabled: bool | None) -> None:
         """Take connections, or take none from now on."""
         super().set_accept_enabled(enabled)
         _taken[int(self.slot)] = self._connections + 1 if enabled else 0
