@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from django.utils import timezone
 
-from social.models import DecisionName, Outcome, TargetType
+from social.models import Comment, DecisionName, Outcome, TargetType
 from social.roles import DECIDE_CONTENT, DECIDE_PEOPLE
+from social.services.shown import forget_comments_on_commit
 from users.models import User
 from users.services import standing
-from videos.services.shown import forget_lists_on_commit
 from videos.services.standing import follow_on_commit
 from videos.services.videos import set_removed
 
@@ -101,9 +101,15 @@ class Remove(Decision):
 
     def apply(self, target: Any, *, reason: str, until: datetime | None) -> None:
         """Hide the row."""
-        target.removed_at = timezone.now()
-        target.save(update_fields=["removed_at"])
-        forget_lists_on_commit()
+        _set_removed(target, timezone.now())
+
+
+def _set_removed(post: Any, at: datetime | None) -> None:
+    """Hide a comment or a tweet, or show it again."""
+    post.removed_at = at
+    post.save(update_fields=["removed_at"])
+    if isinstance(post, Comment):
+        forget_comments_on_commit(post.video_id)
 
 
 class Restore(Decision):
@@ -123,9 +129,7 @@ class Restore(Decision):
         if hasattr(target, "folder"):
             set_removed(video=target, removed=False)
         else:
-            target.removed_at = None
-            target.save(update_fields=["removed_at"])
-            forget_lists_on_commit()
+            _set_removed(target, None)
 
 
 class _AboutPeople(Decision):

@@ -9,17 +9,13 @@ from django_filters.utils import translate_validation
 
 from videos.models import Video
 from videos.querysets import SORT_FIELDS, VideoQuerySet
+from viztube.api import pagination
 from viztube.api.errors import FieldError
 from viztube.api.filters import ChoiceFilter, FilterSet, TextFilter
 from viztube.api.ids import id_or_404
-from viztube.api.pagination import PagePagination
 from viztube.api.statements import Word
 
 QUERY_LENGTH = 200  # characters
-
-# The pages of the list that many ask for: nobody shall fill the cache with the others.
-FIRST_PAGES = frozenset(map(str, range(1, 5)))
-SHORT_PAGES = frozenset(map(str, range(1, 26)))  # rows
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -30,18 +26,15 @@ def first_page(query: QueryDict) -> str | None:
     What is not written as plainly as almost everybody does, or is not valid, has none.
     """
     given: dict[str, Any] = query.dict()
-    page = given.pop("page", "1")
-    limit = given.pop("limit", str(PagePagination.default_limit))
+    page = pagination.first_page(given)
     sort = given.pop("sortBy", "") or "createdAt"
     direction = given.pop("sortType", "") or "desc"
     owner = given.pop("userId", "")
     if given or sort == "relevance" or sort not in SORT_FIELDS or direction not in {"asc", "desc"}:
         return None
-    if page not in FIRST_PAGES or limit not in SHORT_PAGES:
+    if page is None or (owner and not _ID.fullmatch(owner)):
         return None
-    if owner and not _ID.fullmatch(owner):
-        return None
-    return f"{sort} {direction} {limit} {page} {owner}"
+    return f"{sort} {direction} {' '.join(page)} {owner}"
 
 
 class VideoFilter(FilterSet):

@@ -9,7 +9,7 @@ from videos.models import Video
 from videos.querysets import VideoQuerySet
 from videos.records import COLUMNS, VideoRecord
 from viztube.api.listings import Listing
-from viztube.api.querysets import one_of, rows_of
+from viztube.api.querysets import as_array, one_of, rows_of
 from viztube.api.statements import Statement
 
 
@@ -55,6 +55,4 @@ def liked_among(ids: list[str], viewer: User) -> set[str]:
     """Return which of some videos a person likes, in one query."""
     if not ids:
         return set()
-    # As PostgreSQL writes an array: psycopg takes longer to make one than the query takes.
-    array = f"{{{','.join(ids)}}}"
-    return {str(video) for (video,) in _LIKED.rows(viewer=viewer, ids=array)}
+    return {str(video) for (video,) in _LIKED.rows(viewer=viewer, ids=as_array(ids))}

@@ -44,6 +44,9 @@ PATHS = (
     "videos?sortBy=duration&limit=3",
     "videos?userId={ann}",
     "videos?userId={bob}&limit=1",
+    "comments/{first}",
+    "comments/{first}?limit=1&page=2",
+    "comments/{second}",
     "user/c/{ann_name}",
     "user/c/{bob_name}",
     "user/c/renamed",
@@ -109,6 +112,7 @@ class CachedApi(RuleBasedStateMachine):
             fields[f"{name}_name"] = User.objects.values_list("username", flat=True).get(
                 pk=person.pk
             )
+        fields |= {"first": self.videos[0].pk, "second": self.videos[1].pk}
         client, address = self.clients[caller], path.format(**fields)
         assert told(client, address) == told_anew(client, address), (caller, address)
 
@@ -134,6 +138,20 @@ class CachedApi(RuleBasedStateMachine):
     def comment(self, caller: str, number: int) -> None:
         """Say something."""
         self.change(caller, "POST", f"comments/{self.videos[number].pk}", {"content": "Said."})
+
+    @rule(caller=callers, content=st.sampled_from(["Else.", "More."]))
+    def edit_comment(self, caller: str, content: str) -> None:
+        """Change the latest comment, as somebody who may or not."""
+        if comment := Comment.objects.order_by("pk").last():
+            self.change(caller, "PATCH", f"comments/c/{comment.pk}", {"content": content})
+            self.compare(caller, f"comments/{comment.video_id}")
+
+    @rule(caller=callers, method=st.sampled_from(["PUT", "DELETE"]))
+    def like_a_comment(self, caller: str, method: str) -> None:
+        """Like the latest comment or no longer."""
+        if comment := Comment.objects.order_by("pk").last():
+            self.change(caller, method, f"likes/c/{comment.pk}")
+            self.compare(caller, f"comments/{comment.video_id}")
 
     @rule(caller=callers)
     def delete_comment(self, caller: str) -> None:

@@ -73,6 +73,9 @@ CHANGES: dict[str, Callable[[World], object]] = {
     "like": by_viewer("PUT", "likes/v/{video.pk}"),
     "follow": by_viewer("POST", "subscriptions/c/{owner.pk}"),
     "comment": by_viewer("POST", "comments/{video.pk}", {"content": "Said."}),
+    "edit a comment": by_owner("PATCH", "comments/c/{own_comment.pk}", {"content": "Else."}),
+    "like a comment": by_viewer("PUT", "likes/c/{comment.pk}"),
+    "toggle a like of a comment": by_viewer("POST", "likes/toggle/c/{comment.pk}"),
     "delete a comment": by_owner("DELETE", "comments/c/{comment.pk}"),
     "full name": by_owner("PATCH", "user/update-account", {"fullname": "Another"}),
     "user name": by_owner("PATCH", "user/update-account", {"username": "another"}),
@@ -100,6 +103,10 @@ def test_a_change_shows_at_once(world: World, name: str) -> None:
 
 UNDONE: dict[str, tuple[Callable[[World], object], Callable[[World], object]]] = {
     "like": (by_viewer("PUT", "likes/v/{video.pk}"), by_viewer("DELETE", "likes/v/{video.pk}")),
+    "like a comment": (
+        by_viewer("PUT", "likes/c/{comment.pk}"),
+        by_viewer("DELETE", "likes/c/{comment.pk}"),
+    ),
     "follow": (
         by_viewer("PUT", "subscriptions/c/{owner.pk}"),
         by_viewer("DELETE", "subscriptions/c/{owner.pk}"),

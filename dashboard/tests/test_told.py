@@ -200,7 +200,7 @@ def represented(kind: Any, row: Any) -> Any:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> set[Any]:
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Any]]:
     """Return a set that gets the serializers by which rows are told, each compared with DRF."""
     kinds: set[Any] = set()
     original = representation._representation
@@ -215,7 +215,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> set[Any]:
         return tell
 
     monkeypatch.setattr(representation, "_representation", compared)
-    return kinds
+    representation._writer.cache_clear()
+    yield kinds
+    representation._writer.cache_clear()
 
 
 def lists_by_address() -> dict[str, Any]:

@@ -47,6 +47,7 @@ class World:
         self.video = VideoFactory.create(user=self.owner, files=True)
         self.hidden = VideoFactory.create(user=self.owner, files=True, is_published=False)
         self.comment = CommentFactory.create(user=self.critic, video=self.video)
+        self.own_comment = CommentFactory.create(user=self.owner, video=self.video)
         LikeFactory.create(user=self.critic, video=self.video)
         SubscriptionFactory.create(subscriber=self.critic, channel=self.owner)
         self.as_owner, self.as_viewer = client_for(self.owner), client_for(self.viewer)
@@ -58,6 +59,8 @@ class World:
             *("videos", "videos?limit=1&page=2", f"videos?userId={self.owner.pk}"),
             *("user/c/owner", "user/c/another", f"user/c/{self.critic.username}"),
             f"user/c/{self.viewer.username}",
+            *(f"comments/{self.video.pk}", f"comments/{self.video.pk}?limit=1&page=2"),
+            f"comments/{self.hidden.pk}",
         )
         answers = [tell(reader, path) for reader in self.readers for path in paths]
         return [*answers, tell(self.as_owner, "dashboard/stats")]

@@ -19,6 +19,7 @@ from users.tests.factories import UserFactory
 from users.tests.queries import captured_queries
 from videos.models import ViewEvent
 from videos.tests.factories import VideoFactory
+from viztube.api import shared
 from viztube.api.ids import uuid7
 from viztube.api.tests.counting import count_up_to
 from viztube.api.tests.fixtures import Client
@@ -146,6 +147,7 @@ class TestAList:
         count_up_to(rows, monkeypatch)
         cursor = api.get(f"{path}?limit=1").body["pagination"]["nextCursor"]
         for query in ("page=1", "page=2", f"page={rows + 2}", f"cursor={cursor}"):
+            shared.forget(shared.EVERYTHING)
             with captured_queries() as statements:
                 answer = api.get(f"{path}?limit=1&{query}")
 
@@ -202,6 +204,27 @@ def test_a_playlist_costs_two(
     # The caller with the session, if any; the playlist with its owner; its videos with theirs.
     assert data["totalVideos"] == data["totalViews"] == rows
     assert len(statements) == 2 + signed_in, statements
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("signed_in", [0, 1])
+def test_comments_cost_one_until_they_are_remembered(
+    api: Client, user_client: Client, user: User, rows: int, signed_in: int
+) -> None:
+    path = f"{comments(user, rows)}?limit=25"
+    client = user_client if signed_in else api
+    with captured_queries() as statements:
+        found = client.get(path).data
+
+    # The comments; the caller with the session and what they like of it, if any.
+    assert [one["isLiked"] for one in found] == [True if signed_in else None] * rows
+    assert len(statements) == 1 + 2 * signed_in, statements
+
+    with captured_queries() as statements:
+        assert client.get(path).data == found
+
+    # What the caller likes.
+    assert len(statements) == signed_in, statements
 
 
 @pytest.mark.parametrize("rows", [1, 50])

@@ -1,8 +1,11 @@
 """Comments over HTTP: ``/api/v2/comments``."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import F
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -11,19 +14,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from social.models import Comment
-from social.querysets import CommentQuerySet
+from social.querysets import CommentQuerySet, comments_liked_among
 from social.serializers import (
     CommentFormSerializer,
     CommentSerializer,
     CommentWithUserSerializer,
 )
-from social.services import changes
-from social.services.comments import add_comment, delete_comment
+from social.services.comments import add_comment, delete_comment, edit_comment
 from social.views.parameters import ID, path_id
 from users.callers import caller
+from users.models import User
 from videos.models import Video
+from viztube.api import shared
+from viztube.api.caching import Asked
+from viztube.api.errors import ApiError
 from viztube.api.ids import id_or_404
 from viztube.api.listings import Listing
+from viztube.api.pagination import first_page
 from viztube.api.permissions import IsOwner
 from viztube.api.responses import ok
 from viztube.api.statements import Record
@@ -72,6 +79,21 @@ class CommentViewSet(ApiViewSet):
         """Let the owners of videos delete, too."""
         return [MayDelete()] if self.action == "destroy" else super().get_permissions()
 
+    _first_page: str | None = None
+    _entry: Asked | None = None
+
+    def ask_ahead(self, **kwargs: Any) -> None:
+        """Ask for one of the first pages of a list."""
+        given: dict[str, Any] = self.request.query_params.dict()
+        if self.action != "list" or (page := first_page(given)) is None or given:
+            return
+        with suppress(ApiError):
+            video = id_or_404(kwargs["video_id"])
+            self._first_page = "-".join(page)
+            self._entry = shared.ask(
+                shared.COMMENTS, video, of=CommentWithUserSerializer, page=self._first_page
+            )
+
     def get_queryset(self) -> CommentQuerySet:
         """Return the comments that the caller may see, each with the owner of its video."""
         comments: CommentQuerySet = Comment.objects.annotate(video_owner_id=F("video__user_id"))
@@ -80,7 +102,36 @@ class CommentViewSet(ApiViewSet):
     @extend_schema(parameters=[VIDEO_ID], responses={200: CommentWithUserSerializer(many=True)})
     def list(self, request: Request, video_id: str) -> Response:
         """List what was said about a video, the latest first."""
-        return self.answer_list(COMMENTS(viewer=request.user, video=id_or_404(video_id)))
+        viewer, video = request.user, id_or_404(video_id)
+        if self._first_page is None:
+            return self._page(viewer, video)
+
+        def as_everyone_sees_it() -> Any:
+            return self._page(AnonymousUser(), video).data
+
+        try:
+            found = shared.read(
+                shared.COMMENTS,
+                video,
+                as_everyone_sees_it,
+                of=CommentWithUserSerializer,
+                page=self._first_page,
+                asked=self._entry,
+            )
+        except ApiError as error:
+            if error.status_code != 404:
+                raise
+            # Not everyone sees the video. Its owner may.
+            return self._page(viewer, video)
+        if isinstance(viewer, User):
+            liked = comments_liked_among([one["id"] for one in found["data"]], viewer)
+            for comment in found["data"]:
+                comment["isLiked"] = comment["id"] in liked
+        return Response(found)
+
+    def _page(self, viewer: User | AnonymousUser, video: UUID) -> Response:
+        """Return the page that the parameters ask for, as somebody sees it."""
+        return self.answer_list(COMMENTS(viewer=viewer, video=video))
 
     @extend_schema(
         parameters=[VIDEO_ID], request=CommentFormSerializer, responses={201: CommentSerializer}
@@ -102,7 +153,7 @@ class CommentViewSet(ApiViewSet):
         comment = self.get_object()
         form = CommentFormSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        changes.edit(comment, **form.validated_data)
+        edit_comment(comment, **form.validated_data)
         return ok(CommentSerializer(comment).data, "Comment changed.")
 
     @extend_schema(parameters=[ID], responses={200: OpenApiTypes.OBJECT})

@@ -87,9 +87,10 @@ def delete_video(*, video: Video) -> None:
             discard_on_commit(folder)
         undo_pushes(video=row, folder=row.folder)
         _discard_assets(row, *SLOTS)
+        # While the row has its id.
+        forget_video_on_commit(row)
         row.comments.all().purge()
         row.delete()
-        forget_video_on_commit(row)
 
 
 def _discard_assets(row: Video, *slots: str) -> None:

@@ -29,6 +29,20 @@ MAX_LIMIT = 100
 # Beyond any list we could have; keeps OFFSET inside PostgreSQL's bigint.
 MAX_PAGE = 1_000_000_000
 
+# The pages of a list that many ask for: nobody shall fill the cache with the others.
+FIRST_PAGES = frozenset(map(str, range(1, 5)))
+SHORT_PAGES = frozenset(map(str, range(1, 26)))  # rows
+
+
+def first_page(given: dict[str, Any]) -> tuple[str, str] | None:
+    """Take page and limit out of query parameters; return them for one of the first pages.
+
+    None for any other, and for what is not written as plainly as almost everybody does.
+    """
+    page = given.pop("page", "1")
+    limit = given.pop("limit", str(PagePagination.default_limit))
+    return (page, limit) if page in FIRST_PAGES and limit in SHORT_PAGES else None
+
 
 class PagePagination(BasePagination):
     """``?page&limit`` or ``?cursor&limit``; answers an array with a ``pagination`` beside it."""

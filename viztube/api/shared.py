@@ -8,6 +8,9 @@
 |            |                                             |            | or subscribers change    |
 | VIDEO_LIST | one of the first pages of the list of       | 10 seconds | anything changes that it |
 |            | videos, as everyone sees it                 |            | shows of any video       |
+| COMMENTS   | one of the first pages of what was said     | 10 seconds | those comments, their    |
+|            | about a video that everyone may see         |            | likes or the video       |
+|            |                                             |            | change, or any person    |
 
 Nothing is in an entry that depends on who asks, but for STATS, whose key is who asks. Whoever
 changes something names what it was in, in the transaction of the change (``forget_on_commit``), and
@@ -15,9 +18,10 @@ reads it changed once that has committed. "Late by" is a lifetime, and the bound
 tells us about: views, a suspension that ends by the clock, rows changed past our services; and for
 a change whose process dies at its commit, or cannot reach the cache then.
 
-An entry names the marks it was made under: that of everything and its own. To forget is to delete a
-mark. Who reads the database notes the marks before, so that what was read before a change and is
-stored after it counts for nothing; a mark is random and never comes again, however it was lost.
+An entry names the marks it was made under: that of everything, its own and, where its kind has one,
+that of what it shows besides. To forget is to delete a mark. Who reads the database notes the marks
+before, so that what was read before a change and is stored after it counts for nothing; a mark is
+random and never comes again, however it was lost.
 
 When an entry ends, one caller a process, and one process, makes it anew. The others get the one
 from before for the last of its lifetime, or wait for the new one; one that was forgotten is given
@@ -65,13 +69,15 @@ EVERYTHING = "everything"
 class Kind:
     """A kind of entry: its name, its lifetime in seconds, the version of its meaning.
 
-    ``together`` are those that are all forgotten at once.
+    ``together`` are those that are all forgotten at once; ``besides`` is a tag that all of them are
+    forgotten with, too.
     """
 
     name: str
     lifetime: int
     version: int = 1
     together: bool = False
+    besides: str = ""
 
     def tag(self, key: object = "") -> str:
         """Return what to forget for an entry; for those that go together, for all of them."""
@@ -81,11 +87,13 @@ class Kind:
 CHANNEL = Kind("channel", lifetime=60)
 STATS = Kind("stats", lifetime=30)
 VIDEO_LIST = Kind("videos", lifetime=10, together=True)
+PEOPLE = "people"
+COMMENTS = Kind("comments", lifetime=10, besides=PEOPLE)
 
 
-def ask(kind: Kind, key: object, *, of: Callable[[], Any]) -> Asked | None:
+def ask(kind: Kind, key: object, *, of: Callable[[], Any], page: str = "") -> Asked | None:
     """Ask for an entry along with whatever else the cache is asked next; ``read`` takes that."""
-    return ask_cache("MGET", *map(cache.make_key, _names(kind, key, of)))
+    return ask_cache("MGET", *map(cache.make_key, _names(kind, key, of, page)))
 
 
 def read(
@@ -94,13 +102,15 @@ def read(
     make: Callable[[], Any],
     *,
     of: Callable[[], Any],
+    page: str = "",
     asked: Asked | None = None,
 ) -> Any:
     """Return an entry, made anew when there is none that counts: one's own copy, as JSON has it.
 
-    ``of`` is the class of the serializer that ``make`` uses. What ``make`` raises, the caller gets.
+    ``of`` is the class of the serializer that ``make`` uses; ``page`` tells entries apart that are
+    forgotten by the same key. What ``make`` raises, the caller gets.
     """
-    *marks, place = names = _names(kind, key, of)
+    *marks, place = names = _names(kind, key, of, page)
     try:
         if asked is None:
             found = cache.get_many(names)
@@ -119,22 +129,23 @@ def read(
     return _Renewal(kind, place, marks, made_under, make).value(entry)
 
 
-def _names(kind: Kind, key: object, of: Callable[[], Any]) -> tuple[str, ...]:
+def _names(kind: Kind, key: object, of: Callable[[], Any], page: str) -> tuple[str, ...]:
     """Return the names of the marks of an entry, and its own."""
     database = settings.DATABASES[DEFAULT_DB_ALIAS]
-    where = database["HOST"], database["PORT"], database["NAME"]
-    return _names_at(settings.PUBLIC_URL, where, kind, str(key), of)
+    where = settings.PUBLIC_URL, database["HOST"], database["PORT"], database["NAME"]
+    return _names_at(where, kind, str(key), of, page)
 
 
 @lru_cache(maxsize=1000)
 def _names_at(
-    url: str, where: tuple[Any, ...], kind: Kind, key: str, of: Callable[[], Any]
+    where: tuple[Any, ...], kind: Kind, key: str, of: Callable[[], Any], page: str
 ) -> tuple[str, ...]:
     # Who shares a cache shares no entries.
-    host, port, name = where
+    url, host, port, name = where
     site = f"shared:{_digest(f'{url} {host}:{port}/{name}')}"
-    place = f"{site}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(key)}"
-    return _mark_of(EVERYTHING), _mark_of(kind.tag(key)), place
+    place = f"{site}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(key)}{page and ':'}{page}"
+    tags = [EVERYTHING, kind.tag(key), *([kind.besides] if kind.besides else [])]
+    return *map(_mark_of, tags), place
 
 
 def forget(*tags: str) -> None:
