@@ -25,6 +25,7 @@ from users.services.sessions import TokenPair
 from users.tokens import RefreshToken, token_ids, token_invalid, verify_token
 from viztube.api.errors import NotAuthenticated
 from viztube.api.pagination import LongPagination
+from viztube.api.representation import represent
 from viztube.api.responses import ok
 from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
@@ -87,7 +88,7 @@ class UserViewSet(ApiViewSet):
         form = serializers.RegisterSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         user = accounts.register(**form.validated_data)
-        return ok(serializers.UserSerializer(user).data, "Welcome to VizTube.", status=201)
+        return ok(represent(serializers.UserSerializer, user), "Welcome to VizTube.", status=201)
 
     @extend_schema(
         request=serializers.LoginSerializer, responses={200: serializers.LoginAnswerSerializer}
@@ -104,7 +105,7 @@ class UserViewSet(ApiViewSet):
         limits.give_back_guess(account)
         pair = sessions.sign_in(user=user, password=form.validated_data["password"], device=device)
         data = {
-            "user": serializers.UserSerializer(user).data,
+            "user": represent(serializers.UserSerializer, user),
             "accessToken": pair.access,
             "refreshToken": pair.refresh,
         }
@@ -217,7 +218,7 @@ class UserViewSet(ApiViewSet):
     )
     def current_user_details(self, request: Request) -> Response:
         """Return one's own account."""
-        return ok(serializers.UserSerializer(_account(request)).data, "Your account.")
+        return ok(represent(serializers.UserSerializer, _account(request)), "Your account.")
 
     @extend_schema(
         request=serializers.UpdateAccountSerializer, responses={200: serializers.UserSerializer}
@@ -229,7 +230,7 @@ class UserViewSet(ApiViewSet):
         form = serializers.UpdateAccountSerializer(user, data=request.data)
         form.is_valid(raise_exception=True)
         user = accounts.update_account(user=user, changes=form.validated_data)
-        return ok(serializers.UserSerializer(user).data, "Account updated.")
+        return ok(represent(serializers.UserSerializer, user), "Account updated.")
 
     @extend_schema(
         request={"multipart/form-data": serializers.AvatarSerializer},
@@ -255,7 +256,7 @@ class UserViewSet(ApiViewSet):
         user = accounts.replace_picture(
             user=_account(request), picture=picture, upload=form.validated_data[picture.column]
         )
-        return ok(serializers.UserSerializer(user).data, "Picture updated.")
+        return ok(represent(serializers.UserSerializer, user), "Picture updated.")
 
 
 def _account(request: Request) -> User:

@@ -8,8 +8,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -31,6 +32,7 @@ from users.tokens import (
     token_invalid,
 )
 from viztube.api.errors import NotAuthenticated, Suspended
+from viztube.api.statements import Statement
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,17 @@ MAX_SESSIONS = 20
 KEEP_ENDED = timedelta(days=30)
 # Two tabs refresh at once, or an answer is lost: for so long an exchange may be repeated.
 REPEAT_WITHIN = timedelta(seconds=10)
+
+
+_COLUMNS = tuple(field.attname for field in User._meta.concrete_fields)
+_ACCOUNTS = {
+    "username": Statement(lambda name: User.objects.filter(username=name).values(*_COLUMNS)),
+    "email": Statement(lambda name: User.objects.filter(email=name).values(*_COLUMNS)),
+}
+_PASSWORD = Statement(
+    lambda user: User.objects.locked().filter(in_good_standing(), pk=user.pk).values("password")
+)
+_SURPLUS = Statement(lambda user: user.sessions.live().latest_first().values("pk")[MAX_SESSIONS:])
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ def check_credentials(
     The trail does not keep what was typed for an account that is none: people type passwords there.
     """
     lookup = {"email": email.lower()} if email else {"username": (username or "").lower()}
-    user: User | None = User.objects.filter(**lookup).first()
+    user = _account(**lookup)
     if user is None or not user.check_password(password) or user.is_closed:
         even_out(password, user.password if user else None)
         record(SecurityEventKind.SIGN_IN_FAILED, user=user, device=device)
@@ -81,9 +94,9 @@ def sign_in(*, user: User, password: str, device: Device) -> TokenPair:
     password meanwhile, which is why it is checked once more before it is refused.
     """
     with transaction.atomic():
-        current = User.objects.locked().filter(in_good_standing(), pk=user.pk).first()
-        if current is None or (
-            current.password != user.password and not current.check_password(password)
+        current = _PASSWORD.rows(user=user)
+        if not current or (
+            current != [(user.password,)] and not check_password(password, current[0][0])
         ):
             raise _invalid_credentials()
         record(SecurityEventKind.SIGN_IN, user=user, device=device)
@@ -103,8 +116,8 @@ def open_session(*, user: User, device: Device) -> TokenPair:
         expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
     )
     session.save(force_insert=True)
-    surplus = user.sessions.live().latest_first().values("pk")[MAX_SESSIONS:]
-    revoke(RefreshSession.objects.filter(pk__in=surplus))
+    if surplus := _SURPLUS.rows(user=user):
+        revoke(RefreshSession.objects.filter(pk__in=[pk for (pk,) in surplus]))
     return _pair(session, jti)
 
 
@@ -183,6 +196,14 @@ def delete_expired_admin_sessions(*, dry_run: bool = False) -> int:
     """Delete sessions of the admin site that have expired; return how many."""
     expired = Session.objects.filter(expire_date__lt=timezone.now())
     return expired.count() if dry_run else expired.delete()[0]
+
+
+def _account(**lookup: str) -> User | None:
+    """Return the account that has this user name or e-mail address."""
+    ((column, name),) = lookup.items()
+    for row in _ACCOUNTS[column].rows(name=name):
+        return User.from_db(DEFAULT_DB_ALIAS, _COLUMNS, row)
+    return None
 
 
 def _pair(session: RefreshSession, jti: str) -> TokenPair:
