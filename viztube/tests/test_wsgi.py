@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import pytest
+from django.http.request import HttpHeaders
 from django.urls import Resolver404
 
 from viztube.wsgi import application
@@ -38,6 +39,26 @@ def test_a_crafted_content_type_is_one_that_is_not_accepted(crafted: str) -> Non
     request = application.request_class(environ)
 
     assert request.META["CONTENT_TYPE"] == "application/octet-stream"
+
+
+def test_headers_are_what_django_finds() -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "CONTENT_TYPE": "text/plain",
+        "CONTENT_LENGTH": "3",
+        "HTTP_X_REQUEST_ID": "abc",
+        "HTTP_HOST": "viztube.example",
+        "wsgi.input": BytesIO(),
+    }
+    expected = HttpHeaders(environ)
+    headers = application.request_class(environ).headers
+
+    assert dict(headers) == dict(expected)
+    assert len(headers) == len(expected)
+    for name in ("X-Request-ID", "x-request-id", "Content-Type", "content-length", "Origin"):
+        assert headers.get(name) == expected.get(name)
+        assert (name in headers) == (name in expected)
 
 
 def test_a_view_is_found_again_with_the_arguments_of_its_address() -> None:

@@ -9,9 +9,11 @@ import orjson
 import pytest
 from rest_framework import serializers
 
+from viztube.api import representation
 from viztube.api.renderers import dumps
 from viztube.api.representation import represent, represent_all
 from viztube.api.serializers import BooleanField, CharField, ModelSerializer, Serializer
+from viztube.api.statements import Record, Rows
 from viztube.api.tests.notes import Note
 
 
@@ -167,6 +169,60 @@ def test_rows_of_a_model_are_told_as_their_serializer_tells_them(notes: Any) -> 
     assert on_the_wire(represent_all(NoteSerializer, rows)) == on_the_wire(
         NoteSerializer(rows, many=True).data
     )
+
+
+class PairSerializer(Serializer):
+    """A text and whose it is."""
+
+    text = CharField()
+    owner = CharField(source="owner.name")
+
+
+class CountingSerializer(PairSerializer):
+    """The same, counted."""
+
+    asked = 0
+    loud = serializers.SerializerMethodField()
+
+    def get_loud(self, row: Any) -> str:
+        type(self).asked += 1
+        return f"{row.text}!"
+
+
+def rows_of(*texts: str, total: int = 9) -> Rows[Record]:
+    """Return rows as a list has them: with the number of all between their own columns."""
+    values = [(text, total, f"owner of {text[:9]}") for text in texts]
+    return Rows(Record, ("text", "total", "owner__name"), values, slice(1, 2))
+
+
+def test_rows_of_a_statement_are_told_as_others_are() -> None:
+    rows = rows_of("a", "b", "a")
+
+    told = represent_all(PairSerializer, rows)
+
+    assert on_the_wire(told) == on_the_wire(PairSerializer(list(rows), many=True).data)
+    assert on_the_wire(told[1:]) == on_the_wire(represent_all(PairSerializer, rows[1:]))
+    assert [rows[0].text, rows[-1].owner.name] == ["a", "owner of a"]
+
+
+def test_a_row_is_written_once_however_many_there_are() -> None:
+    for total in (1, 2):
+        told = represent_all(CountingSerializer, rows_of("once", "twice", total=total))
+        assert [one["loud"] for one in on_the_wire(told)] == ["once!", "twice!"]
+    assert CountingSerializer.asked == 2
+
+    other = Rows(Record, ("text", "owner__name"), [("once", "another")], slice(1, 1))
+    (told_of_another,) = on_the_wire(represent_all(CountingSerializer, other))
+    assert told_of_another["owner"] == "another"
+
+
+def test_what_is_long_is_told_but_not_kept() -> None:
+    kept = representation._remembered.cache_info().currsize
+    long = "x" * representation.LONG
+    told = represent_all(PairSerializer, rows_of(long, long))
+
+    assert [one["text"] for one in on_the_wire(told)] == [long, long]
+    assert representation._remembered.cache_info().currsize == kept
 
 
 def test_what_an_object_lacks_is_a_mistake() -> None:

@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +120,40 @@ def test_every_line_is_json(web: Web) -> None:
     assert nonsense["request_id"] == "-"
     assert "s3cret" not in text
     assert FOLDER not in text
+
+
+def connections_of(worker: int, port: int) -> int:
+    """Return how many connections to a port a worker has (Linux, proc(5))."""
+    open_ones = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_, inode = line.split()[:10]
+        if state == "01" and int(local.rpartition(":")[2], 16) == port:
+            open_ones.add(f"socket:[{inode}]")
+    held = {str(entry.readlink()) for entry in Path(f"/proc/{worker}/fd").iterdir()}
+    return len(open_ones & held)
+
+
+def test_connections_that_are_kept_are_spread_over_the_workers(web: Web) -> None:
+    host, _, port = web.url.removeprefix("http://").partition(":")
+    request = f"GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    for _ in range(3):
+        with ExitStack() as stack:
+            opened = [
+                stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
+                for _ in range(16)
+            ]
+            for connection in opened:
+                connection.sendall(request)
+            assert all(b" 200 " in connection.recv(4096) for connection in opened)
+            held = sorted(connections_of(worker, int(port)) for worker in web.workers())
+            assert sum(held) == 16
+            assert held[0] >= 5, held
+
+    # Nobody leaves anything to one that is gone.
+    os.kill(min(web.workers()), signal.SIGKILL)
+    began = time.monotonic()
+    assert all(web.answers() for _ in range(20))
+    assert time.monotonic() - began < 5
 
 
 def test_workers_count_together_and_a_new_one_goes_on_for_the_old(web: Web) -> None:
