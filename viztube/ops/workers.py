@@ -11,8 +11,10 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-# How long another worker has to take a connection: waking takes a tenth of that.
-LEFT_SECONDS = 0.001
+# How long another worker has to take a connection, should it be slow to wake, and how often to look
+# whether it has.
+LEFT_SECONDS = 0.005
+LOOK_SECONDS = 0.0005
 
 # Shared by all processes that are forked after this: by the number of a worker one more than the
 # connections it has, 0 for one that takes none.
@@ -43,9 +45,13 @@ class EvenWorker(ThreadWorker):
 
     def accept(self, listener: Any) -> None:
         """Take a connection, unless a worker that has fewer is faster."""
-        if any(0 < others <= self._connections for others in _taken):
-            time.sleep(LEFT_SECONDS)
+        until = time.monotonic() + LEFT_SECONDS
+        while self._another_has_fewer() and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
         super().accept(listener)
+
+    def _another_has_fewer(self) -> bool:
+        return any(0 < other <= self._connections for other in _taken)
 
 
 def has_ended(slot: str) -> None:
