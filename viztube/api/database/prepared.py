@@ -25,7 +25,7 @@ from viztube.api.database.watch import LOOK_SECONDS, refusal
 USES = 5
 MOST = 100
 # How many statements are watched for whether they are asked for often.
-WATCHED = 1000
+WATCHED = 200
 
 _PLACE = re.compile(r"%([s%])")
 
