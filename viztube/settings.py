@@ -97,7 +97,7 @@ MIDDLEWARE = [
     "viztube.api.middleware.TrailingSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
     "viztube.desk.middleware.SessionMiddleware",
-    "viztube.desk.middleware.CsrfMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "viztube.desk.middleware.AuthenticationMiddleware",
     "viztube.desk.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

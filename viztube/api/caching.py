@@ -11,8 +11,6 @@ holds its lock while the call runs.
 
 import logging
 import os
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -304,11 +302,8 @@ class Commands(redis.Redis):
         # Each look lets another thread run, and what was in use just now has not ended unnoticed.
         now = time.monotonic()
         is_fresh = now - self._used_at < FRESH_SECONDS
-        if not (is_fresh and connection.is_connected):
-            if connection.is_connected and _has_more(connection):
-                connection.disconnect()
-            connection.connect()
-            _time_in_kernel(connection)
+        if not is_fresh and connection.is_connected and _has_more(connection):
+            connection.disconnect()
         self._used_at = now
         return connection
 
@@ -333,21 +328,6 @@ def _answers(connection: Any, number: int) -> list[Any]:
         # What comes later must not be taken for the answer to something else.
         connection.disconnect()
         raise
-
-
-def _time_in_kernel(connection: Any) -> None:
-    """Let the kernel keep the time-out of a connection.
-
-    Python would ask it before each read and write whether that can be, and each time another thread
-    would run.
-    """
-    ours = connection._sock
-    if connection.socket_timeout is None or ours.gettimeout() is None:
-        return
-    seconds, part = divmod(connection.socket_timeout, 1)
-    ours.settimeout(None)
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), int(part * 1e6)))
 
 
 class Writes(Commands):

@@ -11,7 +11,6 @@ from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.middleware import csrf
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from viztube.api.middleware import API_PREFIX
@@ -37,10 +36,6 @@ class StaticFilesMiddleware(_PagesOnly, WhiteNoiseMiddleware):  # type: ignore[m
 
 class PolicyMiddleware(_PagesOnly, DeskPolicyMiddleware):
     """What pages may load."""
-
-
-class CsrfMiddleware(_PagesOnly, csrf.CsrfViewMiddleware):
-    """Forms of admin; the API has ``viztube.api.origins``."""
 
 
 class SessionMiddleware(_PagesOnly, sessions.SessionMiddleware):

@@ -134,6 +134,7 @@ def test_a_database_that_is_away_is_503_with_retry_after(
 
     for path in (HEALTH, "/api/v2/videos"):
         with monkeypatch.context() as away:
+            away.setattr(connections["default"], "connection", None)
             away.setattr(connections["default"], "ensure_connection", refuse)
             answer = api.get(path)
         assert (answer.status, answer.code) == (503, "unavailable")
