@@ -44,7 +44,7 @@ def page_of(rows: Any, **query: Any) -> tuple[list[Any], dict[str, Any]]:
     """Return a page, and what surrounds it."""
     paginator = PagePagination()
     page = paginator.paginate_queryset(rows, Request(APIRequestFactory().get("/", query)))
-    return page, paginator.get_pagination()
+    return list(page), paginator.get_pagination()
 
 
 def ids(rows: Any) -> list[Any]:
