@@ -6,9 +6,9 @@ from django.contrib.auth.models import AnonymousUser
 
 from users.models import User
 from videos.models import Video
-from videos.querysets import VideoQuerySet
+from videos.querysets import VideoQuerySet, has_words, matches
 from videos.records import COLUMNS, VideoRecord
-from viztube.api.listings import Listing
+from viztube.api.listings import Listing, Search
 from viztube.api.querysets import as_array, one_of, rows_of
 from viztube.api.statements import Statement
 
@@ -21,21 +21,30 @@ def _found(
     text: str | None = None,
     owner: Any = None,
 ) -> VideoQuerySet:
+    """Return the videos to list; a text is only what they are sorted by: ``Search`` finds it."""
     videos: VideoQuerySet = Video.objects.published().with_details(viewer)
-    if text is not None:
-        videos = videos.search(text)
     if owner is not None:
         videos = videos.filter(user_id=owner)
     return videos.sorted_by(sort, descending=descending, text=text or "")
 
 
+def _counted(*, owner: Any = None, **_: Any) -> VideoQuerySet:
+    """Return what everyone may see without a look at each owner: the hidden ones are few."""
+    videos: VideoQuerySet = Video.objects.filter(is_published=True, removed_at=None)
+    videos = videos.exclude(user__in=User.objects.hidden())
+    return videos if owner is None else videos.filter(user_id=owner)
+
+
+_SEARCH = Search(matches, surely=has_words, counted=_counted, unindexed="relevance")
+
 # Of everyone, and of one person, whom the arguments then name.
-VIDEOS = Listing(VideoRecord, COLUMNS, _found)
+VIDEOS = Listing(VideoRecord, COLUMNS, _found, search=_SEARCH)
 VIDEOS_OF = Listing(
     VideoRecord,
     COLUMNS,
     _found,
     of=lambda owner, **_: User.objects.channels().filter(pk=owner),
+    search=_SEARCH,
 )
 
 WATCHED = Listing(

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.lookups import TrigramWordSimilar
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import models
 from django.db.models import F, FilteredRelation, FloatField, Func, OuterRef, Q, Sum, Value
@@ -58,6 +59,27 @@ def visible_video(user: User | AnonymousUser, prefix: str = "") -> Q:
 def _words(text: str) -> SearchQuery:
     """Return the text as words to find, in the language the search column was made with."""
     return SearchQuery(text, config=SEARCH_CONFIG)
+
+
+def has_words(text: str) -> Q:
+    """Return the condition that a video has the words of a text, in any form and order."""
+    return Q(search=_words(text))
+
+
+def matches(text: str) -> Q:
+    """Return the condition that a title or description has the text, or its words, or nearly.
+
+    Case is ignored, and no character has a meaning of its own: not ``%`` and ``_``, not the
+    quotes and minus signs of web search engines. Each part has its index.
+    """
+    # As an expression, so that PostgreSQL makes of it what has to be made of it.
+    given = Value(text)
+    return (
+        has_words(text)
+        | Q(title__icontains=given)
+        | Q(description__icontains=given)
+        | Q(TrigramWordSimilar(Upper("title"), Upper(given)))
+    )
 
 
 def _as_json(rows: models.QuerySet[Any, Any]) -> Combinable:
@@ -156,21 +178,6 @@ class VideoQuerySet(models.QuerySet[Any]):
             .filter(entry__isnull=False)
             .annotate(watched_at=F("entry__watched_at"), entry_id=F("entry__pk"))
             .order_by("-watched_at", "-entry_id")
-        )
-
-    def search(self, text: str) -> Self:
-        """Return videos whose title or description has the text, its words, or nearly its title.
-
-        Case is ignored, and no character has a meaning of its own: not ``%`` and ``_``, not the
-        quotes and minus signs of web search engines. Each part has its index.
-        """
-        # As an expression, so that PostgreSQL makes of it what has to be made of it.
-        given = Value(text)
-        return self.alias(title_upper=Upper("title")).filter(
-            Q(search=_words(text))
-            | Q(title__icontains=given)
-            | Q(description__icontains=given)
-            | Q(title_upper__trigram_word_similar=Upper(given))
         )
 
     def sorted_by(self, sort: str, *, descending: bool, text: str = "") -> Self:

@@ -10,6 +10,7 @@ from users.tests.factories import UserFactory
 from users.tests.plans import captured_calls
 from videos.models import Video
 from videos.tests.factories import VideoFactory
+from viztube.api.listings import EXACT_COUNT, Listing
 from viztube.api.tests.fixtures import Client
 from viztube.media.paths import new_folder
 
@@ -104,6 +105,30 @@ def test_a_search_combines_the_indexes_of_words_and_letters(api: Client) -> None
         "videos_video_description_trgm",
     ):
         assert f"Bitmap Index Scan on {index}" in plan
+
+
+def test_what_a_search_finds_is_not_looked_for_in_the_order_of_the_list(api: Client) -> None:
+    # Of a list of all, that would be the plan.
+    plan = plan_of(api, query="clip")
+
+    assert "Sort Key: found.created_at DESC, found.id DESC" in plan
+    assert INDEX_OF["createdAt"] not in plan
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("sort", INDEX_OF)
+def test_what_is_found_often_is_looked_for_in_the_order_of_the_list(
+    api: Client, monkeypatch: pytest.MonkeyPatch, sort: str, direction: str
+) -> None:
+    monkeypatch.setattr(Listing, "_expected", lambda *_: EXACT_COUNT + 1)
+    query = {"query": "clip", "sortBy": sort, "sortType": direction, "limit": 5}
+    cursor = api.get("videos", query=query).data["nextCursor"]
+    for more in ({}, {"page": 3}, {"cursor": cursor}):
+        plan = plan_of(api, **query, **more)
+        _, _, walk = plan.partition("Subquery Scan on found")
+
+        assert f"{INDEX_OF[sort]} on videos_video" in walk
+        assert "Sort Key: found" not in plan
 
 
 def test_misplaced_files_are_found_without_reading_what_is_in_place() -> None:

@@ -10,13 +10,40 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, F, Func, QuerySet, TextField, Value
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Func,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    UUIDField,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable
 from django.db.models.lookups import GreaterThan, LessThan
 
 from viztube.api.querysets import CountOf
-from viztube.api.statements import KEPT, Fixed, Record, Rows, Statement, kinds_of, run, stand_ins
+from viztube.api.statements import (
+    KEPT,
+    Fixed,
+    Form,
+    Record,
+    Rows,
+    Statement,
+    kinds_of,
+    run,
+    stand_ins,
+)
 
 EXACT_COUNT = 10_000
+# How many rows are looked at, in their order, for a page of what many of them should have.
+WALK = 5_000
 # Stands in SQL where the number of rows to pass over is put.
 _OFFSET = 987_654_321
 TOTAL = "total_of_list"
@@ -47,6 +74,60 @@ class Position(NamedTuple):
 
     value: Any
     key: UUID
+
+
+class Search(NamedTuple):
+    """How a list finds those of its rows that have a text, its argument ``text``.
+
+    ``matches`` makes the condition of the text, and ``surely`` one that no other rows meet and that
+    is counted faster. ``counted`` makes the rows of the list, with any text, for counting them. Of
+    its argument ``sort``, each but ``unindexed`` has an index in the order of the list.
+    """
+
+    matches: Callable[[str], Q]
+    surely: Callable[[str], Q]
+    counted: Callable[..., QuerySet[Any, Any]]
+    unindexed: str
+
+
+class Found(Subquery):
+    """The keys of a page of those rows that meet a condition.
+
+    They are found by the indexes of the condition and then sorted; or, where many meet it, by a
+    walk along the order of the list, which ends after ``WALK`` rows if the page is not full before.
+    Left to itself PostgreSQL walks to the end, which takes seconds, because it expects what is
+    rare to be as often as anything that it knows nothing of.
+    """
+
+    template = (
+        "(SELECT %(key)s FROM (%(subquery)s%(end)s"
+        " ORDER BY %(field)s %(way)s, %(key)s %(way)s OFFSET %(start)s LIMIT %(limit)s)"
+    )
+    output_field = UUIDField()
+
+    def __init__(
+        self, rows: QuerySet[Any], condition: Q, *, walk: bool, start: int, limit: int
+    ) -> None:
+        order = order_of(rows)
+        columns: Any
+        if walk:
+            rows = rows.annotate(is_found=ExpressionWrapper(condition, BooleanField()))
+            columns = rows.values(order.key, order.field, "is_found")[:WALK]
+            end = ") found WHERE is_found"
+        else:
+            columns = rows.filter(condition).order_by().values(order.key, order.field)
+            # Keeps the order that is asked for out here from being that in which they are read.
+            end = " OFFSET 0) found"
+        way = "DESC" if order.sort.startswith("-") else "ASC"
+        super().__init__(
+            columns,
+            key=order.key,
+            field=order.field,
+            way=way,
+            end=end,
+            start=start,
+            limit=limit,
+        )
 
 
 class QuerySetSource:
@@ -81,7 +162,8 @@ class Listing:
 
     ``rows`` makes its queryset, see ``Statement``. ``columns`` are those that the records have; of
     other tables last. ``of`` makes what the list belongs to, as far as the caller may see it: where
-    there is no such row, there is no list either.
+    there is no such row, there is no list either. With the argument ``text`` it
+    has those rows alone that ``search`` finds.
     """
 
     def __init__(
@@ -90,11 +172,13 @@ class Listing:
         columns: Sequence[str],
         rows: Callable[..., QuerySet[Any, Any]],
         of: Callable[..., QuerySet[Any, Any]] | None = None,
+        search: Search | None = None,
     ) -> None:
         self._kind, self._columns = kind, tuple(columns)
         self._own = sum("__" not in name for name in columns)
-        self._build, self._of = rows, of
+        self._build, self._of, self._search = rows, of, search
         self._first, self._past = Statement(self._first_page), Statement(self._page_past)
+        self._searched = Statement(self._search_page)
         self._deep, self._counted = Statement(self._deep_page), Statement(self._some_keys)
         self._keyed = Statement(self._keys)
         self._there = Statement(self._owner)
@@ -115,24 +199,45 @@ class Listing:
     def page(
         self, values: Mapping[str, Any], start: int, limit: int, after: Position | None
     ) -> tuple[Rows[Any], int]:
-        """Return some rows and how many there are, in one query, or two where there are none."""
-        if after is not None:
-            statement = self._past
-            given = {"after_value": after.value, "after_key": after.key}
-        else:
-            statement, given = (self._deep if start else self._first), {}
+        """Return some rows and how many there are, in one query, or two where there are none.
+
+        One more asks the planner how many there are: in a long list, and before a search.
+        """
+        given = {} if after is None else {"after_value": after.value, "after_key": after.key}
         asked = {**values, **given, "limit": Fixed(limit)}
-        form, arguments = statement.form(asked)
-        found = form.rows(arguments, (str(_OFFSET), str(start)) if start else None)
+        expected = None
+        statement = self._past if given else self._deep if start else self._first
+        if search := self._search_for(values):
+            statement = self._searched
+            if start + limit <= WALK and values["sort"] != search.unindexed:
+                expected = self._expected(values)
+            asked["walk"] = expected is not None and expected > EXACT_COUNT
+        form, found = self._answer(statement, asked, start)
+        if asked.get("walk") and len(found) < limit:
+            form, found = self._answer(statement, {**asked, "walk": False}, start)
         total = found[0][form.names.index(TOTAL)] if found else self._count(values, start, after)
         if total > EXACT_COUNT:
-            keys, given = self._keyed.form(values)
-            with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (FORMAT JSON) {keys.sql}", keys.arguments(given))
-                plan = cursor.fetchone()
-            total = max(total, _estimate(json.dumps(plan[0])))
+            total = max(total, self._expected(values) if expected is None else expected)
         beside = slice(self._own, self._own + len(form.names) - len(self._columns))
         return Rows(self._kind, form.names, found, beside), total
+
+    def _search_for(self, values: Mapping[str, Any]) -> Search | None:
+        return self._search if "text" in values else None
+
+    def _answer(
+        self, statement: Statement, asked: dict[str, Any], start: int
+    ) -> tuple[Form, list[tuple[Any, ...]]]:
+        form, arguments = statement.form(asked)
+        has_offset = start or statement is self._searched
+        return form, form.rows(arguments, (str(_OFFSET), str(start)) if has_offset else None)
+
+    def _expected(self, values: Mapping[str, Any]) -> int:
+        """Return how many rows the planner expects, which knows the arguments."""
+        form, given = self._keyed.form(values)
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {form.sql}", form.arguments(given))
+            plan = cursor.fetchone()
+        return _estimate(json.dumps(plan[0]))
 
     def _count(self, values: Mapping[str, Any], start: int, after: Position | None) -> int:
         if not start and after is None:
@@ -146,7 +251,9 @@ class Listing:
         return rows if self._of is None else rows.filter(Exists(self._of(**values)))
 
     def _keys(self, **values: Any) -> QuerySet[Any, Any]:
-        return self._rows(values).order_by().values("pk")
+        rows = self._rows(values).order_by().values("pk")
+        search = self._search_for(values)
+        return rows.filter(search.matches(values["text"])) if search else rows
 
     def _some_keys(self, **values: Any) -> QuerySet[Any, Any]:
         return self._keys(**values)[: EXACT_COUNT + 1]
@@ -161,10 +268,19 @@ class Listing:
         own = [name for name in self._columns if "__" not in name]
         others = [name for name in self._columns if "__" in name]
         read = [name for name in (order.field, order.key) if name not in own]
-        # Where there is a row, there is what the list belongs to.
-        total = CountOf(self._build(**values), most=EXACT_COUNT + 1)
-        counted: QuerySet[Any, Any] = rows.annotate(**{TOTAL: total})
+        counted: QuerySet[Any, Any] = rows.annotate(**{TOTAL: self._total(values)})
         return counted.values(*own, *read, TOTAL, *others)
+
+    def _total(self, values: dict[str, Any]) -> Combinable:
+        # Where there is a row, there is what the list belongs to.
+        search, most = self._search_for(values), EXACT_COUNT + 1
+        if search is None:
+            return CountOf(self._build(**values), most=most)
+        rows, text = search.counted(**values), values["text"]
+        # PostgreSQL works out the second only where the first is not enough.
+        sure = CountOf(rows.filter(search.surely(text)), most=most)
+        total = CountOf(rows.filter(search.matches(text)), most=most)
+        return Case(When(GreaterThan(sure, EXACT_COUNT), then=Value(most)), default=total)
 
     def _first_page(self, *, limit: int, **values: Any) -> QuerySet[Any, Any]:
         return self._shown(self._rows(values), values)[:limit]
@@ -180,6 +296,24 @@ class Listing:
         rows = self._rows(values)
         # PostgreSQL works out what it skips, too: let that be keys, not rows with their counts.
         keys: Any = rows.values("pk")[_OFFSET : _OFFSET + limit]
+        here: QuerySet[Any, Any] = self._build(**values)
+        return self._shown(here.filter(pk__in=keys), values)
+
+    def _search_page(
+        self,
+        *,
+        limit: int,
+        walk: bool,
+        after_value: Any = None,
+        after_key: Any = None,
+        **values: Any,
+    ) -> QuerySet[Any, Any]:
+        assert self._search is not None
+        rows = self._rows(values)
+        if after_key is not None:
+            rows = past(rows, order_of(rows), Position(after_value, after_key))
+        condition = self._search.matches(values["text"])
+        keys = Found(rows, condition, walk=walk, start=_OFFSET, limit=limit)
         here: QuerySet[Any, Any] = self._build(**values)
         return self._shown(here.filter(pk__in=keys), values)
 
