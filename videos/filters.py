@@ -30,11 +30,12 @@ def first_page(query: QueryDict) -> str | None:
     sort = given.pop("sortBy", "") or "createdAt"
     direction = given.pop("sortType", "") or "desc"
     owner = given.pop("userId", "")
-    if given or sort == "relevance" or sort not in SORT_FIELDS or direction not in {"asc", "desc"}:
+    text = given.pop("query", "")
+    if given or sort not in SORT_FIELDS or direction not in {"asc", "desc"}:
         return None
-    if page is None or (owner and not _ID.fullmatch(owner)):
+    if page is None or len(text) > QUERY_LENGTH or (owner and not _ID.fullmatch(owner)):
         return None
-    return f"{sort} {direction} {' '.join(page)} {owner}"
+    return f"{sort} {direction} {' '.join(page)} {owner} {text}"
 
 
 class VideoFilter(FilterSet):

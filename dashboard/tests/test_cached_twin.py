@@ -43,6 +43,7 @@ PATHS = (
     "videos?sortBy=title&sortType=asc",
     "videos?sortBy=duration&limit=3",
     "videos?userId={ann}",
+    "videos?query=alpha",
     "videos?userId={bob}&limit=1",
     "comments/{first}",
     "comments/{first}?limit=1&page=2",

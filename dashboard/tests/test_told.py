@@ -118,6 +118,8 @@ def _read(row: Any, names: list[str]) -> Any:
 def expected_of(listing: Listing, **asked: Any) -> list[dict[str, Any]]:
     """Return the same by the queryset, made for this call alone."""
     rows = listing._build(**asked)
+    if listing._search is not None and "text" in asked:
+        rows = rows.filter(listing._search.matches(asked["text"]))
     if listing._of is not None and not listing._of(**asked).exists():
         rows = rows.none()
     return list(rows.values(*listing._columns))

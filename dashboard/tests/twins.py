@@ -57,6 +57,7 @@ class World:
         """Return what everybody is told about everything."""
         paths = (
             *("videos", "videos?limit=1&page=2", f"videos?userId={self.owner.pk}"),
+            *("videos?query=another", f"videos?query={self.video.title}&sortBy=relevance"),
             *("user/c/owner", "user/c/another", f"user/c/{self.critic.username}"),
             f"user/c/{self.viewer.username}",
             *(f"comments/{self.video.pk}", f"comments/{self.video.pk}?limit=1&page=2"),

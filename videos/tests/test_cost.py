@@ -44,7 +44,7 @@ def test_a_list_for_somebody_signed_in_costs_one_more(user_client: Client, rows:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "page=2&limit=1", "sortBy=title&sortType=asc", "userId={owner}"]
+    "query", ["", "page=2&limit=1", "sortBy=title&sortType=asc", "userId={owner}", "query=number"]
 )
 @pytest.mark.parametrize("signed_in", [0, 1])
 def test_a_first_page_costs_nothing_once_it_is_remembered(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from videos.filters import first_page
+from videos.filters import QUERY_LENGTH, first_page
 from videos.tests.factories import VideoFactory
 from videos.views import VideoViewSet
 from viztube.api.tests.fixtures import Client
@@ -24,6 +24,8 @@ PERSON = "0197c1e2-0000-7000-8000-0123456789ab"
         ("sortBy=title", "sortType=desc&sortBy=title"),
         ("page=4&limit=25", "limit=25&page=4"),
         (f"userId={PERSON}", f"userId={PERSON}&page=1"),
+        ("query=a%20b&sortBy=relevance", "sortBy=relevance&query=a+b"),
+        ("query=", ""),
         # As everywhere, the last one counts.
         ("page=2", "page=1&page=2"),
     ],
@@ -35,6 +37,7 @@ def test_one_page_has_one_name(query: str, same: str) -> None:
 def test_different_pages_have_different_names() -> None:
     queries = [
         *("", "page=2", "limit=11", "sortType=asc", "sortBy=views", "sortBy=title"),
+        *("query=a", "query=A", "query=a&sortBy=relevance", f"query={PERSON}"),
         *("page=1&limit=2", "page=2&limit=1", f"userId={PERSON}", f"userId={PERSON[:-1]}c"),
     ]
     names = [first_page(QueryDict(query)) for query in queries]
@@ -47,7 +50,7 @@ def test_different_pages_have_different_names() -> None:
     "query",
     [
         *("page=5", "page=0", "page=01", "page=%D9%A1", "page=", "limit=26", "limit=", "limit=1.0"),
-        *("query=a", "query=", "cursor=a", "cursor=", "other=1", "sortBy=relevance", "sortBy=id"),
+        *("cursor=a", "cursor=", "other=1", "sortBy=id", "query=" + "a" * (QUERY_LENGTH + 1)),
         *("sortType=DESC", "sortType=up", "userId=me", f"userId={PERSON.upper()}"),
         *(f"userId={PERSON}%0A", f"userId=+{PERSON}", f"page=1&page=2&page=x&userId={PERSON}"),
     ],

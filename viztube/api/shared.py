@@ -7,7 +7,7 @@
 | STATS      | the figures of one's own channel, by person | 30 seconds | its videos, their likes  |
 |            |                                             |            | or subscribers change    |
 | VIDEO_LIST | one of the first pages of the list of       | 10 seconds | anything changes that it |
-|            | videos, as everyone sees it                 |            | shows of any video       |
+|            | videos or of a search, as everyone sees it  |            | shows of any video       |
 | COMMENTS   | one of the first pages of what was said     | 10 seconds | those comments, their    |
 |            | about a video that everyone may see         |            | likes or the video       |
 |            |                                             |            | change, or any person    |
