@@ -10,6 +10,7 @@ from users.tests.factories import UserFactory
 from users.tests.plans import captured_calls
 from videos.models import Video
 from videos.tests.factories import VideoFactory
+from viztube.api import shared
 from viztube.api.listings import EXACT_COUNT, Listing
 from viztube.api.tests.fixtures import Client
 from viztube.media.paths import new_folder
@@ -123,6 +124,7 @@ def test_what_is_found_often_is_looked_for_in_the_order_of_the_list(
     monkeypatch.setattr(Listing, "_expected", lambda *_: EXACT_COUNT + 1)
     query = {"query": "clip", "sortBy": sort, "sortType": direction, "limit": 5}
     cursor = api.get("videos", query=query).data["nextCursor"]
+    shared.forget(shared.EVERYTHING)
     for more in ({}, {"page": 3}, {"cursor": cursor}):
         plan = plan_of(api, **query, **more)
         _, _, walk = plan.partition("Subquery Scan on found")
