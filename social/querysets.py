@@ -10,9 +10,10 @@ from django.db.models.functions import JSONObject
 
 from users.models import User
 from users.querysets import in_good_standing, seen_by
+from videos.listings import liked_by
 from videos.models import Video
 from videos.querysets import VideoQuerySet, visible_video
-from viztube.api.querysets import CountOf, as_array, one_of, rows_behind, rows_of, whether
+from viztube.api.querysets import CountOf, rows_behind, rows_of, whether
 from viztube.api.statements import Statement
 
 Viewer = User | AnonymousUser
@@ -147,18 +148,7 @@ def videos_in(playlist: Any, viewer: Viewer) -> VideoQuerySet:
     return videos.order_by("entry__position")
 
 
-_LIKED = Statement(
-    lambda viewer, ids: (
-        rows_of(User, "likes").filter(one_of("comment_id", ids), user=viewer).values("comment_id")
-    )
-)
-
-
-def comments_liked_among(ids: list[str], viewer: User) -> set[str]:
-    """Return which of some comments a person likes, in one query."""
-    if not ids:
-        return set()
-    return {str(comment) for (comment,) in _LIKED.rows(viewer=viewer, ids=as_array(ids))}
+comments_liked_among = liked_by("comment_id")
 
 
 def videos_liked_by(user: User) -> VideoQuerySet:

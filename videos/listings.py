@@ -1,5 +1,6 @@
 """The lists of videos, as they are asked for all the time."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -53,15 +54,23 @@ WATCHED = Listing(
     lambda viewer: Video.objects.visible_to(viewer).watched_by(viewer).with_details(viewer),
 )
 
-_LIKED = Statement(
-    lambda viewer, ids: (
-        rows_of(Video, "likes").filter(one_of("video_id", ids), user=viewer).values("video_id")
+
+def liked_by(column: str) -> Callable[[list[str], User], set[str]]:
+    """Return what tells which of some things a person likes: in one query, in none for no things.
+
+    ``column`` is that of the likes which refers to such things.
+    """
+    likes = Statement(
+        lambda viewer, ids: (
+            rows_of(Video, "likes").filter(one_of(column, ids), user=viewer).values(column)
+        )
     )
-)
+
+    def liked_among(ids: list[str], viewer: User) -> set[str]:
+        rows = likes.rows(viewer=viewer, ids=as_array(ids)) if ids else []
+        return {str(key) for (key,) in rows}
+
+    return liked_among
 
 
-def liked_among(ids: list[str], viewer: User) -> set[str]:
-    """Return which of some videos a person likes, in one query."""
-    if not ids:
-        return set()
-    return {str(video) for (video,) in _LIKED.rows(viewer=viewer, ids=as_array(ids))}
+liked_among = liked_by("video_id")

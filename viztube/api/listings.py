@@ -162,8 +162,8 @@ class Listing:
 
     ``rows`` makes its queryset, see ``Statement``. ``columns`` are those that the records have; of
     other tables last. ``of`` makes what the list belongs to, as far as the caller may see it: where
-    there is no such row, there is no list either. With the argument ``text`` it
-    has those rows alone that ``search`` finds.
+    there is no such row, there is no list either. With the argument ``text`` it has those rows
+    alone that ``search`` finds.
     """
 
     def __init__(
