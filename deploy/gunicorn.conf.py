@@ -82,6 +82,7 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Be that worker."""
     slots.take_slot(worker.slot)
+    even_workers.stay_on_a_core(worker.slot)
     gc.set_threshold(*GARBAGE)
 
 

@@ -173,6 +173,8 @@ def limit(pid: int, *, memory: int, processor: float, file: int) -> None:
             import resource
 
             seconds = int(processor) + 1
+            # The server's processes stay on one core each.
+            os.sched_setaffinity(pid, range(os.cpu_count() or 1))
             resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (file, file))
             resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))

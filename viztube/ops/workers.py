@@ -1,4 +1,7 @@
-"""gunicorn's worker with threads, which leaves a new connection to a worker that has fewer.
+"""gunicorn's workers: each on a core, and a new connection to the one that has fewest.
+
+Of the threads of a process one runs at a time. Where they may run on any core, each change of
+threads leaves behind on another core what the last one had in its cache.
 
 All workers wait at one socket, and the first to wake takes what comes, even if all its threads are
 busy and another worker has nothing to do: a request then waits behind an upload, and connections
@@ -6,6 +9,8 @@ that are kept may all be in one process, which uses one core.
 """
 
 import mmap
+import os
+import sys
 import time
 from typing import Any
 
@@ -57,3 +62,13 @@ class EvenWorker(ThreadWorker):
 def has_ended(slot: str) -> None:
     """Remember that a worker takes no connections any more, however it ended."""
     _taken[int(slot)] = 0
+
+
+def stay_on_a_core(slot: str) -> None:
+    """Keep this process and its threads on a core of those that it may use (Linux).
+
+    Programs that it starts may use all of them, see ``viztube.media.commands.limit``.
+    """
+    if sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(slot) % len(cores)]})
