@@ -6,12 +6,13 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 
 from users.models import User
+from videos.cards import CARD_COLUMNS
 from videos.models import Video
 from videos.querysets import VideoQuerySet, has_words, matches
 from videos.records import COLUMNS, VideoRecord
 from viztube.api.listings import Listing, Search
-from viztube.api.querysets import as_array, one_of, rows_of
-from viztube.api.statements import Statement
+from viztube.api.querysets import as_array, one_of, rows_behind, rows_of, whether
+from viztube.api.statements import Record, Statement
 
 
 def _found(
@@ -49,9 +50,13 @@ VIDEOS_OF = Listing(
 )
 
 WATCHED = Listing(
-    VideoRecord,
-    COLUMNS,
-    lambda viewer: Video.objects.visible_to(viewer).watched_by(viewer).with_details(viewer),
+    Record,
+    CARD_COLUMNS,
+    lambda viewer: (
+        Video.objects.visible_to(viewer)
+        .watched_by(viewer)
+        .annotate(is_liked=whether(viewer, rows_behind(Video, "likes"), "user"))
+    ),
 )
 
 

@@ -33,8 +33,8 @@ RENDITION = ("height", "width", "bitrate", "codecs")
 
 # What with_details() adds.
 DETAILS = ("pending_views", "likes_count", "comments_count", "is_liked", "renditions_json")
-# What with_channel_details() adds.
-CHANNEL_DETAILS = ("subscribers_count", "is_subscribed")
+# What with_presence() adds.
+PRESENCE = ("pending_views", "is_liked", "subscribers_count", "is_subscribed")
 
 
 def title_sort() -> Combinable:
@@ -162,10 +162,14 @@ class VideoQuerySet(models.QuerySet[Any]):
             setattr(video, name, value)
         return video
 
-    def with_channel_details(self, viewer: User | AnonymousUser) -> Self:
-        """Add what one video's page shows of its channel: subscribers, the viewer among them."""
+    def with_presence(self, viewer: User | AnonymousUser) -> Self:
+        """Add what one video's page shows as it is now: views, and what the viewer has done."""
+        from videos.models import Video, ViewEvent
+
         subscribers = rows_behind(User, "subscribers", of="user_id")
         return self.annotate(
+            pending_views=CountOf(ViewEvent.objects.filter(video=OuterRef("pk"))),
+            is_liked=whether(viewer, rows_behind(Video, "likes"), "user"),
             subscribers_count=CountOf(subscribers),
             is_subscribed=whether(viewer, subscribers, "subscriber"),
         )

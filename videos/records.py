@@ -3,7 +3,7 @@
 from typing import Any
 
 from videos.files import VideoFiles
-from videos.querysets import CHANNEL_DETAILS, DETAILS
+from videos.querysets import DETAILS
 from viztube.api.statements import Record
 
 
@@ -14,6 +14,9 @@ class VideoRecord(VideoFiles, Record):
     title: Any
     description: Any
     pending_views: int
+    is_liked: bool | None
+    subscribers_count: int
+    is_subscribed: bool | None
     user: Any
 
 
@@ -45,4 +48,3 @@ OWNER_COLUMNS = (
     "user__avatar",
 )
 COLUMNS = (*OWN_COLUMNS, *OWNER_COLUMNS)
-PAGE_COLUMNS = (*OWN_COLUMNS, *CHANNEL_DETAILS, *OWNER_COLUMNS)

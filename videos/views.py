@@ -1,5 +1,6 @@
 """Videos over HTTP: ``/api/v2/videos``."""
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 
 from users.callers import caller
 from users.models import User
+from videos.cards import ask_for_card, cards_of, page_of
 from videos.filters import VideoFilter, first_page, wanted
 from videos.listings import VIDEOS, VIDEOS_OF, WATCHED, liked_among
 from videos.models import Video
@@ -30,11 +32,10 @@ from videos.services import uploads, videos, views
 from videos.services.notifications import take_notification
 from viztube.api import shared
 from viztube.api.caching import Asked
-from viztube.api.errors import not_found
+from viztube.api.errors import ApiError, not_found
 from viztube.api.ids import id_or_404
 from viztube.api.pagination import LongPagination
 from viztube.api.permissions import IsOwner
-from viztube.api.representation import represent
 from viztube.api.responses import ok
 from viztube.api.throttling import READ, UPLOAD, WRITE
 from viztube.api.viewsets import ApiViewSet
@@ -78,7 +79,10 @@ class VideoViewSet(ApiViewSet):
     _entry: Asked | None = None
 
     def ask_ahead(self, **kwargs: Any) -> None:
-        """Ask for the shared part of one of the first pages."""
+        """Ask for the shared part of one of the first pages, or of a video's page."""
+        if self.action == "retrieve":
+            with suppress(ApiError):
+                self._entry = ask_for_card(id_or_404(kwargs["pk"]))
         if self.action == "list" and (page := first_page(self.request.query_params)):
             self._first_page = page
             self._entry = shared.ask(shared.VIDEO_LIST, page, of=VideoWithUserSerializer)
@@ -125,10 +129,12 @@ class VideoViewSet(ApiViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a video and count the view; HEAD counts none."""
         read = views.watch if request.method == "GET" else views.look
-        video = read(video=id_or_404(pk), viewer=request.user)
-        if video is None:
+        video = id_or_404(pk)
+        shown = read(video=video, viewer=request.user)
+        page = shown and page_of(video, shown, self._entry)
+        if page is None:
             raise not_found()
-        return ok(represent(VideoPageSerializer, video), "Video found.")
+        return ok(page, "Video found.")
 
     @extend_schema(request=UpdateSerializer, responses={200: VideoSerializer})
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -204,7 +210,7 @@ class WatchHistoryViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List what one has watched, the latest first."""
-        return self.answer_list(WATCHED(viewer=caller(request)))
+        return self.answer_list(WATCHED(viewer=caller(request)), show=cards_of)
 
     @extend_schema(operation_id="user_watch_history_clear", responses={200: OpenApiTypes.OBJECT})
     def clear(self, request: Request) -> Response:

@@ -52,6 +52,11 @@ PATHS = (
     "user/c/{bob_name}",
     "user/c/renamed",
     "dashboard/stats",
+    "likes/videos",
+    "likes/videos?limit=1&page=2",
+    "user/watch-history",
+    "videos/{first}",
+    "videos/{second}",
 )
 callers, people, paths = map(st.sampled_from, (CALLERS, PEOPLE, PATHS))
 whose = st.integers(0, 4)

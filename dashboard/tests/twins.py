@@ -26,7 +26,8 @@ def told(client: Client, path: str) -> Any:
 
 def told_anew(client: Client, path: str) -> Any:
     """Return the same from a service that remembers nothing."""
-    with patch.object(shared, "cache", DummyCache("", {})):
+    nothing = patch.object(shared, "ask_cache", lambda *command: None)
+    with patch.object(shared, "cache", DummyCache("", {})), nothing:
         return told(client, path)
 
 
@@ -49,6 +50,8 @@ class World:
         self.comment = CommentFactory.create(user=self.critic, video=self.video)
         self.own_comment = CommentFactory.create(user=self.owner, video=self.video)
         LikeFactory.create(user=self.critic, video=self.video)
+        for video in (self.video, self.hidden):
+            LikeFactory.create(user=self.owner, video=video)
         SubscriptionFactory.create(subscriber=self.critic, channel=self.owner)
         self.as_owner, self.as_viewer = client_for(self.owner), client_for(self.viewer)
         self.readers = (Client(), self.as_viewer, self.as_owner)
@@ -64,6 +67,10 @@ class World:
             f"comments/{self.hidden.pk}",
         )
         answers = [tell(reader, path) for reader in self.readers for path in paths]
+        # Each look at a video is a view, and the last in the history.
+        own = ("likes/videos", f"videos/{self.video.pk}", f"videos/{self.hidden.pk}")
+        own += ("user/watch-history", "likes/videos?limit=1")
+        answers += [tell(reader, path) for reader in self.readers[1:] for path in own]
         return [*answers, tell(self.as_owner, "dashboard/stats")]
 
 

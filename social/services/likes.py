@@ -26,7 +26,9 @@ def set_like(*, user: User, targets: QuerySet[Any], pk: str, liked: bool | None)
         columns = {"user_id": user.pk, f"{targets.model._meta.model_name}_id": target}
         now = change(Like, columns, wanted=liked)
         if targets.model is Video and shown is not None:
-            shared.forget_on_commit(shared.VIDEO_LIST.tag(), shared.STATS.tag(shown))
+            shared.forget_on_commit(
+                shared.VIDEO_LIST.tag(), shared.VIDEO.tag(target), shared.STATS.tag(shown)
+            )
         if targets.model is Comment and shown is not None:
             shared.forget_on_commit(shared.COMMENTS.tag(shown))
         return now

@@ -12,23 +12,22 @@ from social.serializers import LikedSerializer
 from social.services.likes import set_like
 from social.views.parameters import ID
 from users.callers import caller
+from videos.cards import CARD_COLUMNS, cards_of
 from videos.models import Video
-from videos.records import COLUMNS, VideoRecord
 from videos.serializers import VideoWithUserSerializer
 from viztube.api.listings import Listing
 from viztube.api.pagination import LongPagination
 from viztube.api.responses import ok
+from viztube.api.statements import Record
 from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
 
 LIKED = Listing(
-    VideoRecord,
-    COLUMNS,
-    lambda viewer: (
-        videos_liked_by(viewer)
-        .with_details(viewer)
-        # They all are: no need to look.
-        .annotate(is_liked=Value(True, output_field=BooleanField()))
+    Record,
+    CARD_COLUMNS,
+    # They all are: no need to look.
+    lambda viewer: videos_liked_by(viewer).annotate(
+        is_liked=Value(True, output_field=BooleanField())
     ),
 )
 
@@ -76,4 +75,4 @@ class LikedVideosViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List the videos one likes, the one liked last first."""
-        return self.answer_list(LIKED(viewer=caller(request)))
+        return self.answer_list(LIKED(viewer=caller(request)), show=cards_of)

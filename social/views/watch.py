@@ -3,6 +3,7 @@
 It is here because it shows comments. It reads no cookie: everyone gets what everyone may see.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from social.models import Comment
-from videos.records import VideoRecord
-from videos.serializers import VideoPageSerializer
+from videos.cards import page_of
 from videos.services import views
-from viztube.api.representation import represent
 from viztube.api.throttling import READ, limited
 from viztube.desk.cells import shorten
 from viztube.desk.policy import origins_of
@@ -42,26 +41,26 @@ def watch(request: HttpRequest, pk: str) -> HttpResponseBase:
     video = _find(request, pk)
     if video is None:
         return _missing(request)
-    comments = Comment.objects.published().filter(video=video.id)
-    files = represent(VideoPageSerializer, video)
+    comments = Comment.objects.published().filter(video=video["id"])
     context = {
         "video": video,
-        "files": files,
+        "created_at": datetime.fromisoformat(video["createdAt"]),
         "comments": list(comments.with_details(_ANYONE).newest_first()[:COMMENTS]),
-        "address": settings.PUBLIC_URL + reverse("watch", args=[video.id]),
+        "address": settings.PUBLIC_URL + reverse("watch", args=[video["id"]]),
         "summary": _summary(video),
     }
-    return _page(request, "watch.html", context, files)
+    return _page(request, "watch.html", context, video)
 
 
-def _find(request: HttpRequest, pk: str) -> VideoRecord | None:
-    """Return the video with what its page shows, None when there is none that everyone may see."""
+def _find(request: HttpRequest, pk: str) -> dict[str, Any] | None:
+    """Return what the page of a video shows, None when there is none that everyone may see."""
     try:
         key = UUID(pk)
     except ValueError:
         return None
     read = views.watch if request.method == "GET" else views.look
-    return read(video=key, viewer=_ANYONE)
+    shown = read(video=key, viewer=_ANYONE)
+    return page_of(key, shown) if shown else None
 
 
 def _missing(request: HttpRequest) -> HttpResponseBase:
@@ -70,25 +69,31 @@ def _missing(request: HttpRequest) -> HttpResponseBase:
 
 
 def _page(
-    request: HttpRequest, template: str, context: dict[str, Any], files: Any, *, status: int = 200
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    video: dict[str, Any],
+    *,
+    status: int = 200,
 ) -> HttpResponseBase:
     page = render(request, template, context, status=status)
-    return csp(_policy(files))(lambda _: page)(request)
+    return csp(_policy(video))(lambda _: page)(request)
 
 
-def _summary(video: VideoRecord) -> str:
+def _summary(video: dict[str, Any]) -> str:
     """Return what other sites show below the title, on one line."""
-    return shorten(video.description, SUMMARY_LENGTH) or f"A video by {video.user.fullname}"
+    summary = shorten(video["description"], SUMMARY_LENGTH)
+    return summary or f"A video by {video['user']['fullname']}"
 
 
-def _policy(files: Any) -> dict[str, list[str]]:
+def _policy(video: dict[str, Any]) -> dict[str, list[str]]:
     """Return what the page may load: its own files, and those of the video from where they are."""
-    stream = origins_of(files.get("streamUrl"))
-    pictures = origins_of(files.get("thumbnailUrl"), files.get("user", {}).get("avatar"))
+    stream = origins_of(video.get("streamUrl"))
+    pictures = origins_of(video.get("thumbnailUrl"), video.get("user", {}).get("avatar"))
     elsewhere = cloud()
     videos = origins_of(
-        files.get("videoFileUrl"),
-        files.get("streamUrl"),
+        video.get("videoFileUrl"),
+        video.get("streamUrl"),
         # Where the address leads once the file has moved on, while somebody has the page open.
         elsewhere.url("video") if elsewhere else None,
     )

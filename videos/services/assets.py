@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 
 from videos.models import ProcessingStatus, Video
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from videos.services.turns import turn_at
 from viztube.media.backends import (
     Kind,
@@ -170,7 +170,7 @@ def _move(video_id: UUID, asset: Asset) -> None:
     rows = Video.objects.filter(pk=video_id, **{column: asset.public_id})
     if rows.update(**{column: stored.public_id}):
         # Answers name the id.
-        forget_lists_on_commit()
+        forget_looks_on_commit(video_id)
     else:
         # The video was deleted, or the file replaced, meanwhile.
         remove_asset(video_id=video_id, kind=asset.kind, public_id=stored.public_id)

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import SLOTS, Asset, assets_of, lock_of, move_assets
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from videos.services.turns import turn_at
 from viztube.media.backends import MediaMissing, cloud, disk
 from viztube.media.paths import is_own_id
@@ -98,7 +98,7 @@ def _take_home(video_id: UUID, asset: Asset, file: Path) -> None:
             setattr(row, column, value)
         # Nobody edited the video: updated_at stays.
         row.save(update_fields=[*changed, "stored_folder"])
-        forget_lists_on_commit()
+        forget_looks_on_commit(row.pk)
         # Else the address shows something that Cloudinary makes of a file, which is all there is.
         if asset.public_id in {asset.wanted, unquote(asset.wanted)}:
             # In turn with pushes: one that is under way may let the row name that file again.

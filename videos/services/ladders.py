@@ -19,7 +19,7 @@ from django.db import transaction
 from videos.models import ProcessingStatus, Rendition, Transcoding, Video
 from videos.services.assets import is_here
 from videos.services.placement import finish_move
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from viztube.media.hls.command import AUDIO_FOLDER
 from viztube.media.hls.ladder import Rung
 from viztube.media.hls.playlist import write_master
@@ -97,7 +97,7 @@ def publish(
             remove_later(video, before)
         # Nobody edited the video: updated_at stays.
         video.save(update_fields=["stream_file", "processing_status", "processing_error"])
-        forget_lists_on_commit()
+        forget_looks_on_commit(video.pk)
 
 
 def is_streamed(video: Video) -> bool:

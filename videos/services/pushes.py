@@ -19,7 +19,7 @@ from videos.models import ProcessingStatus, Video
 from videos.services.assets import SLOTS, is_here, lock_of, remove_asset
 from videos.services.ladders import drop_stream
 from videos.services.placement import settle
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from videos.services.transcoding import resume_transcoding
 from videos.services.turns import turn_at
 from viztube.media.backends import (
@@ -60,7 +60,7 @@ def push_again(*, video: Video) -> bool:
         here = failed.exclude(video_file="").exclude(video_file__contains="/")
         found = here.update(processing_status=ProcessingStatus.PROCESSING, processing_error="")
         if found:
-            forget_lists_on_commit()
+            forget_looks_on_commit(video.pk)
             push_on_commit(video=video)
     return bool(found)
 
@@ -96,7 +96,7 @@ def push_video(*, video_id: UUID, since: float) -> None:
 def _give_up(video_id: UUID, reason: str) -> None:
     logger.warning("A file of video %s stays here: %s", video_id, reason)
     _kept_here(video_id).update(processing_status=ProcessingStatus.FAILED, processing_error=reason)
-    forget_lists_on_commit()
+    forget_looks_on_commit(video_id)
 
 
 def _kept_here(video_id: UUID) -> "QuerySet[Video]":
@@ -194,5 +194,5 @@ def _recorded(backend: "CloudinaryBackend", video: Video, slot: str, stored: Sto
                 "processing_error",
             ]
         )
-        forget_lists_on_commit()
+        forget_looks_on_commit(row.pk)
     return True

@@ -1,5 +1,7 @@
 """Forgetting what the shared cache holds of videos."""
 
+from uuid import UUID
+
 from videos.models import Video
 from viztube.api import shared
 
@@ -11,12 +13,13 @@ def forget_video_on_commit(video: Video) -> None:
     """
     shared.forget_on_commit(
         shared.VIDEO_LIST.tag(),
+        shared.VIDEO.tag(video.pk),
         shared.COMMENTS.tag(video.pk),
         shared.CHANNEL.tag(video.user.username),
         shared.STATS.tag(video.user_id),
     )
 
 
-def forget_lists_on_commit() -> None:
-    """Forget the lists at the commit, where a video only looks different."""
-    shared.forget_on_commit(shared.VIDEO_LIST.tag())
+def forget_looks_on_commit(video: UUID) -> None:
+    """Forget at the commit what a video looks like, where it only looks different."""
+    shared.forget_on_commit(shared.VIDEO_LIST.tag(), shared.VIDEO.tag(video))

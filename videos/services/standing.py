@@ -9,7 +9,7 @@ from users.models import User
 from videos.models import Video
 from videos.services.placement import finish_move
 from videos.services.publication import PLACE, relocate_on_commit
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from viztube.media.backends import FolderMissing
 
 BATCH = 500  # videos a call
@@ -57,5 +57,5 @@ def _follow(video_id: UUID) -> bool:
         relocate_on_commit(video=row)
         # Nobody edited the video: updated_at stays.
         row.save(update_fields=PLACE)
-        forget_lists_on_commit()
+        forget_looks_on_commit(row.pk)
     return True

@@ -10,7 +10,7 @@ from uuid import UUID
 from videos.models import ProcessingStatus, Video
 from videos.services.assets import Asset, assets_of
 from videos.services.pushes import PATIENCE
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from viztube.media.backends import cloud
 
 
@@ -61,7 +61,7 @@ def confirm_stream(*, video_id: UUID, public_id: str, since: float) -> None:
             processing_error="",
         )
         if found:
-            forget_lists_on_commit()
+            forget_looks_on_commit(video_id)
         return
     processing = waiting.filter(processing_status=ProcessingStatus.PROCESSING)
     if time.time() - since > PATIENCE:
@@ -69,7 +69,7 @@ def confirm_stream(*, video_id: UUID, public_id: str, since: float) -> None:
             processing_status=ProcessingStatus.FAILED,
             processing_error="Cloudinary made no stream of this video.",
         )
-        forget_lists_on_commit()
+        forget_looks_on_commit(video_id)
     elif processing.exists():
         raise StreamNotReady(f"{address} does not answer yet.")
 

@@ -22,7 +22,7 @@ from videos.models import ProcessingStatus, Transcoding, Video
 from videos.services import ladders
 from videos.services.assets import is_here
 from videos.services.ladders import Cancelled
-from videos.services.shown import forget_lists_on_commit
+from videos.services.shown import forget_looks_on_commit
 from viztube.api.errors import Unavailable
 from viztube.media.containers import NotAVideo
 from viztube.media.hls.command import AUDIO_FOLDER
@@ -255,7 +255,7 @@ def _save(video: Video, status: ProcessingStatus, error: str = "") -> None:
     video.processing_status, video.processing_error = status, error
     # Nobody edited the video: updated_at stays.
     video.save(update_fields=["stream_file", "processing_status", "processing_error"])
-    forget_lists_on_commit()
+    forget_looks_on_commit(video.pk)
 
 
 def _told(failure: Exception) -> str:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from users.models import User
 from videos.models import Video
-from videos.records import PAGE_COLUMNS, VideoRecord
+from videos.querysets import PRESENCE
+from videos.records import VideoRecord
 from viztube.api.ids import uuid7
 from viztube.api.statements import Records, Statement, make, run
 
@@ -18,14 +19,13 @@ FOLD_VIDEOS = 1000  # videos a statement
 _SEEN = Statement(
     lambda viewer, video: Video.objects.visible_to(viewer).filter(pk=video).values("id")
 )
-_PAGE = Records(
+_PRESENCE = Records(
     VideoRecord,
     lambda viewer, video: (
         Video.objects.visible_to(viewer)
         .filter(pk=video)
-        .with_details(viewer)
-        .with_channel_details(viewer)
-        .values(*PAGE_COLUMNS)
+        .with_presence(viewer)
+        .values("id", "views", *PRESENCE)
     ),
 )
 _LOCK = "seen AS MATERIALIZED ({} FOR KEY SHARE OF videos_video)"
@@ -43,7 +43,7 @@ remembered AS (
 # most there is of it. What the machine loses when its power fails are the views of the last second.
 _WATCH = """
 WITH {steps}
-SELECT page.* FROM ({page}) page, seen, set_config('synchronous_commit', 'off', true)"""
+SELECT shown.* FROM ({shown}) shown, seen, set_config('synchronous_commit', 'off', true)"""
 
 # Videos are locked before their events are deleted, as deleting a video does it: no deadlock.
 _FOLD = """
@@ -72,13 +72,14 @@ WHERE videos_video.id = totals.video_id
 
 
 def look(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
-    """Return a video's page as a person sees it, None when they may not; counts no view."""
-    return _PAGE.first(viewer=viewer, video=video)
+    """Return what ``watch`` does, None when a person may not see the video; counts no view."""
+    return _PRESENCE.first(viewer=viewer, video=video)
 
 
 def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
-    """Count one view, put the video into the viewer's history, and return its page with that view.
+    """Count one view, put the video into the viewer's history; return what is shown as it is now.
 
+    That is its views with that one, and what the viewer has done: ``videos.cards`` has the rest.
     None when the video is not there, or the viewer may not see it: then nothing is counted. In one
     statement. It locks the video first, so that a deletion at the same moment is waited for, and
     never one by the other in a circle: who deletes a video locks it and then its entries in
@@ -88,15 +89,15 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
     """
     asked = {"viewer": viewer, "video": video}
     seen, given = _SEEN.form(asked)
-    page, _ = _PAGE.statement.form(asked)
+    shown, _ = _PRESENCE.statement.form(asked)
     now = timezone.now()
     parameters = [*seen.arguments(given), now]
     remembers = isinstance(viewer, User)
     if remembers:
         parameters += [uuid7(), viewer.pk, now]
-    sql = _watching(seen.sql, page.sql, remembers)
-    rows = run(sql, [*parameters, *page.arguments(given)])
-    for record in make(VideoRecord, page.names, rows):
+    sql = _watching(seen.sql, shown.sql, remembers)
+    rows = run(sql, [*parameters, *shown.arguments(given)])
+    for record in make(VideoRecord, shown.names, rows):
         # The statement does not see what it adds.
         record.pending_views += 1
         return record
@@ -104,9 +105,9 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
 
 
 @lru_cache
-def _watching(seen: str, page: str, remembers: bool) -> str:
+def _watching(seen: str, shown: str, remembers: bool) -> str:
     steps = [_LOCK.format(seen), _COUNT, *([_REMEMBER] if remembers else [])]
-    return _WATCH.format(steps=", ".join(steps), page=page)
+    return _WATCH.format(steps=", ".join(steps), shown=shown)
 
 
 def fold_views() -> int:

@@ -11,6 +11,9 @@
 | COMMENTS   | one of the first pages of what was said     | 10 seconds | those comments, their    |
 |            | about a video that everyone may see         |            | likes or the video       |
 |            |                                             |            | change, or any person    |
+| VIDEO      | what every list and its page show of one    | 10 seconds | the video, its likes or  |
+|            | video, by id; whoever is shown it was asked |            | comments change, or any  |
+|            | whether they may see it                     |            | person                   |
 
 Nothing is in an entry that depends on who asks, but for STATS, whose key is who asks. Whoever
 changes something names what it was in, in the transaction of the change (``forget_on_commit``), and
@@ -33,11 +36,12 @@ mean something else raises ``version``.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from secrets import token_hex
 from threading import Event, Lock
 from typing import Any
@@ -48,7 +52,7 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, transaction
 from rest_framework.serializers import ListSerializer, Serializer
 
-from viztube.api.caching import CACHE_AWAY, Asked, insisting
+from viztube.api.caching import CACHE_AWAY, Asked, add_many, insisting
 from viztube.api.caching import ask as ask_cache
 from viztube.api.renderers import dumps
 
@@ -65,7 +69,7 @@ POLL = 0.02
 EVERYTHING = "everything"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of entry: its name, its lifetime in seconds, the version of its meaning.
 
@@ -89,11 +93,12 @@ STATS = Kind("stats", lifetime=30)
 VIDEO_LIST = Kind("videos", lifetime=10, together=True)
 PEOPLE = "people"
 COMMENTS = Kind("comments", lifetime=10, besides=PEOPLE)
+VIDEO = Kind("video", lifetime=10, besides=PEOPLE)
 
 
 def ask(kind: Kind, key: object, *, of: Callable[[], Any], page: str = "") -> Asked | None:
     """Ask for an entry along with whatever else the cache is asked next; ``read`` takes that."""
-    return ask_cache("MGET", *map(cache.make_key, _names(kind, key, of, page)))
+    return ask_cache("MGET", *map(cache.make_key, _names(_site(), kind, str(key), of, page)))
 
 
 def read(
@@ -110,7 +115,7 @@ def read(
     ``of`` is the class of the serializer that ``make`` uses; ``page`` tells entries apart that are
     forgotten by the same key. What ``make`` raises, the caller gets.
     """
-    *marks, place = names = _names(kind, key, of, page)
+    *marks, place = names = _names(_site(), kind, str(key), of, page)
     try:
         if asked is None:
             found = cache.get_many(names)
@@ -129,23 +134,93 @@ def read(
     return _Renewal(kind, place, marks, made_under, make).value(entry)
 
 
-def _names(kind: Kind, key: object, of: Callable[[], Any], page: str) -> tuple[str, ...]:
-    """Return the names of the marks of an entry, and its own."""
+def read_each(
+    kind: Kind,
+    keys: Sequence[str],
+    make: Callable[[Sequence[str]], Mapping[str, Any]],
+    *,
+    of: Callable[[], Any],
+) -> dict[str, bytes]:
+    """Return the JSON of many entries by key, for two round trips at most; nobody waits for others.
+
+    ``make`` gets the keys of those that do not count and returns what there is of them.
+    """
+    site = _site()
+    names = {key: _names(site, kind, key, of, "") for key in keys}
+    every = list(dict.fromkeys(chain.from_iterable(names.values())))
+    asked = ask_cache("MGET", *map(_key_of, every)) if every else None
+    try:
+        answers = asked.answer() if asked else []
+    except CACHE_AWAY:
+        answers = []
+    found = dict(zip(every, answers, strict=False))
+    values = {
+        key: value
+        for key, (*marks, place) in names.items()
+        if (value := _value(found.get(place), [found.get(mark) for mark in marks])) is not None
+    }
+    left = [key for key in names if key not in values]
+    return {**values, **_made_each(kind, {key: names[key] for key in left}, make, found)}
+
+
+def _made_each(
+    kind: Kind,
+    names: Mapping[str, Sequence[str]],
+    make: Callable[[Sequence[str]], Mapping[str, Any]],
+    found: Mapping[str, Any],
+) -> dict[str, bytes]:
+    """Make entries, under marks that were there before, and store them where the cache is there."""
+    if not names:
+        return {}
+    wanted = {mark for *marks, _ in names.values() for mark in marks}
+    try:
+        marks = {mark: orjson.loads(found[mark]) for mark in wanted if found.get(mark)}
+        missing = {mark: token_hex(8) for mark in wanted if mark not in marks}
+        marks |= add_many(missing, timeout=MARK_LIFETIME) if missing else {}
+    except CACHE_AWAY:
+        marks = None
+    values = {key: dumps(value) for key, value in make([*names]).items()}
+    if found and marks:
+        entries = {
+            names[key][-1]: _entry(kind, [marks[mark] for mark in names[key][:-1]], value)
+            for key, value in values.items()
+        }
+        with suppress(*CACHE_AWAY):
+            cache.set_many(entries, timeout=kind.lifetime)
+    return values
+
+
+def _value(text: bytes | None, marks: Sequence[bytes | None]) -> bytes | None:
+    """Return the JSON in an entry as it is stored, if it was made under these marks."""
+    if text is None or None in marks:
+        return None
+    if not text.startswith(b'{"marks":[%b],' % b",".join(marks)):  # type: ignore[arg-type]
+        return None
+    # No text within JSON has such quotes.
+    return text[text.index(b',"value":') + 9 : -1]
+
+
+def _site() -> tuple[Any, ...]:
+    """Return what this service is told apart by: who shares a cache shares no entries."""
     database = settings.DATABASES[DEFAULT_DB_ALIAS]
-    where = settings.PUBLIC_URL, database["HOST"], database["PORT"], database["NAME"]
-    return _names_at(where, kind, str(key), of, page)
+    return settings.PUBLIC_URL, database["HOST"], database["PORT"], database["NAME"]
 
 
-@lru_cache(maxsize=1000)
-def _names_at(
-    where: tuple[Any, ...], kind: Kind, key: str, of: Callable[[], Any], page: str
+@lru_cache(maxsize=2000)
+def _names(
+    site: tuple[Any, ...], kind: Kind, key: str, of: Callable[[], Any], page: str
 ) -> tuple[str, ...]:
-    # Who shares a cache shares no entries.
-    url, host, port, name = where
-    site = f"shared:{_digest(f'{url} {host}:{port}/{name}')}"
-    place = f"{site}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(key)}{page and ':'}{page}"
+    """Return the names of the marks of an entry, and its own."""
+    url, host, port, name = site
+    here = f"shared:{_digest(f'{url} {host}:{port}/{name}')}"
+    place = f"{here}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(key)}{page and ':'}{page}"
     tags = [EVERYTHING, kind.tag(key), *([kind.besides] if kind.besides else [])]
     return *map(_mark_of, tags), place
+
+
+@lru_cache(maxsize=4000)
+def _key_of(name: str) -> str:
+    return str(cache.make_key(name))
 
 
 def forget(*tags: str) -> None:
@@ -262,15 +337,17 @@ class _Renewal:
         return None
 
     def _store(self, text: bytes) -> None:
-        entry = {
-            "marks": self.made_under,
-            "until": time.time() + self.kind.lifetime - RENEWAL,
-            "value": orjson.loads(text),
-        }
+        entry = _entry(self.kind, self.made_under, text)
         try:
             cache.set(self.place, entry, timeout=self.kind.lifetime)
         except CACHE_AWAY:
             return
+
+
+def _entry(kind: Kind, marks: Sequence[str], text: bytes) -> dict[str, Any]:
+    """Return what is stored of a value that is JSON already; ``_value`` reads it, too."""
+    until = time.time() + kind.lifetime - RENEWAL
+    return {"marks": marks, "until": until, "value": orjson.Fragment(text)}
 
 
 def _valid(entry: Any, marks: Sequence[str | None]) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The base of every API viewset: limits, and bounds on bodies, set before anything is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
@@ -120,13 +120,18 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
         return self.action in self.public_actions - self.counted_actions
 
     def answer_list(
-        self, rows: QuerySet[Any] | Listed, *, of: QuerySet[Any] | None = None
+        self,
+        rows: QuerySet[Any] | Listed,
+        *,
+        of: QuerySet[Any] | None = None,
+        show: Callable[[Any], Sequence[Any]] | None = None,
     ) -> Response:
         """Answer with the page of a list that the query parameters ask for.
 
         ``of`` is what a queryset belongs to, as far as the caller may see it: where there is no
         such row, there is no list either (404). The statements of a list ask for that along; only
-        an empty one costs one more, to tell it from none.
+        an empty one costs one more, to tell it from none. ``show`` makes of rows what is told of
+        them, where that is not made from the rows alone.
         """
         if isinstance(rows, QuerySet) and of is not None:
             rows = rows.filter(Exists(of))
@@ -135,6 +140,8 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
             there = rows.is_there() if isinstance(rows, Listed) else of is None or of.exists()
             if not there:
                 raise not_found()
+        if page and show is not None:
+            return self.get_paginated_response(show(page))
         return self.get_paginated_response(represent_all(self.get_serializer_class(), page))
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:

@@ -1,0 +1,74 @@
+"""What every list shows of a video, and its page, from the shared cache.
+
+Whether somebody may see a video is asked of the database each time, and so is what they have done
+with it: a card says nothing of either.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.contrib.auth.models import AnonymousUser
+
+from videos.models import Video
+from videos.records import COLUMNS, VideoRecord
+from videos.serializers import VideoWithUserSerializer
+from viztube.api import shared
+from viztube.api.caching import Asked
+from viztube.api.querysets import as_array, one_of
+from viztube.api.representation import represent
+from viztube.api.statements import Record, Records, Rows
+
+# What lists of cards read besides their order: which video, and whether the viewer likes it.
+CARD_COLUMNS = ("id", "is_liked")
+
+_MADE = Records(
+    VideoRecord,
+    lambda ids: (
+        Video.objects.filter(one_of("id", ids)).with_details(AnonymousUser()).values(*COLUMNS)
+    ),
+)
+_UNKNOWN = b'"isLiked":null'
+_KNOWN = {True: b'"isLiked":true', False: b'"isLiked":false', None: _UNKNOWN}
+
+
+def cards_of(rows: Rows[Record]) -> list[orjson.Fragment]:
+    """Return the cards of the rows of a list that has ``CARD_COLUMNS`` first."""
+    asked = [(str(video), is_liked) for video, is_liked, *_ in rows.values]
+    cards = shared.read_each(
+        shared.VIDEO, [video for video, _ in asked], _made, of=VideoWithUserSerializer
+    )
+    return [
+        # Within texts quotes look otherwise.
+        orjson.Fragment(cards[video].replace(_UNKNOWN, _KNOWN[is_liked], 1))
+        for video, is_liked in asked
+        # What was deleted since is gone.
+        if video in cards
+    ]
+
+
+def ask_for_card(video: UUID) -> Asked | None:
+    """Ask for a card along with whatever else the cache is asked next; ``page_of`` takes that."""
+    return shared.ask(shared.VIDEO, video, of=VideoWithUserSerializer)
+
+
+def page_of(video: UUID, shown: VideoRecord, asked: Asked | None = None) -> dict[str, Any] | None:
+    """Return a video's page for whom it is ``shown`` (``views.watch``); None when it is gone."""
+    key = str(video)
+    card: dict[str, Any] | None = shared.read(
+        shared.VIDEO, key, lambda: _made([key]).get(key), of=VideoWithUserSerializer, asked=asked
+    )
+    if card is None:
+        return None
+    card["views"], card["isLiked"] = shown.total_views, shown.is_liked
+    card["user"] |= {
+        "subscribersCount": shown.subscribers_count,
+        "isSubscribed": shown.is_subscribed,
+    }
+    return card
+
+
+def _made(ids: Sequence[str]) -> dict[str, Any]:
+    cards = _MADE.all(ids=as_array([*ids]))
+    return {str(card.id): represent(VideoWithUserSerializer, card) for card in cards}
