@@ -24,7 +24,7 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS
 
 from users.models import User
-from viztube.api.caching import CACHE_AWAY, ask, insisting
+from viztube.api.caching import CACHE_AWAY, ask, insisting, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _key(session_id: UUID) -> str:
 
 def _known(key: str) -> Any:
     # What is needed of nearly every request is asked for in the shortest way.
-    asked = ask("GET", cache.make_key(key))
+    asked = ask("GET", key_of(key))
     if asked is None:
         return cache.get(key)
     text = asked.answer()

@@ -15,12 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
 import hiredis
 import orjson
 import redis
+from django.conf import settings
 from django.core.cache import cache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from prometheus_client import Counter
@@ -377,15 +379,37 @@ def ask(*command: Any) -> Asked | None:
 
     None too where settings have another cache than this one.
     """
-    client = getattr(cache, "_cache", None)
-    return client.get_client().ask(*command) if isinstance(client, CacheClient) else None
+    commands = _commands()
+    return commands.ask(*command) if commands else None
 
 
 def forget_asked() -> None:
     """Do not send what nobody asked to be answered."""
+    if commands := _commands():
+        commands.forget_asked()
+
+
+_known = threading.local()
+
+
+def _commands() -> Commands | None:
+    """Return this thread's commands that read; None where settings have another cache.
+
+    Kept, because each look at ``django.core.cache.cache`` finds out anew which cache that is.
+    """
+    known: tuple[Any, Commands | None] | None = _known.__dict__.get("commands")
+    if known is not None and known[0] is settings.CACHES:
+        return known[1]
     client = getattr(cache, "_cache", None)
-    if isinstance(client, CacheClient):
-        client.get_client().forget_asked()
+    commands = client.get_client() if isinstance(client, CacheClient) else None
+    _known.commands = settings.CACHES, commands
+    return commands
+
+
+@lru_cache(maxsize=4000)
+def key_of(name: str) -> str:
+    """Return how Valkey knows what the cache knows by a name."""
+    return str(cache.make_key(name))
 
 
 def add_many(values: Mapping[str, Any], *, timeout: float) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import Any
 
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.http.request import HttpHeaders
+from django.http.request import HttpHeaders, split_domain_port, validate_host
 from django.utils.http import parse_header_parameters
 from rest_framework.throttling import BaseThrottle
 
@@ -44,6 +45,13 @@ def content_length(request: Any) -> int:
         return 0
 
 
+@lru_cache(maxsize=256)
+def _is_ours(host: str, allowed: tuple[str, ...]) -> bool:
+    """Tell whether a host is allowed, as Django finds it out for every request."""
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
+
+
 class RequestHeaders(Mapping[str, str]):
     """The headers of a request, looked up where WSGI has them: Django copies all to find one."""
 
@@ -74,6 +82,11 @@ class Utf8Request(WSGIRequest):
     file_fields: Mapping[str, int] | None = None
     # The limit that this request came closest to: see ``viztube.api.throttling``.
     rate_limit: tuple[str, tuple[int, int], int, int] | None = None
+
+    def get_host(self) -> str:
+        """Return the host that was asked; raises DisallowedHost for one that is none of ours."""
+        host = self._get_raw_host()
+        return host if _is_ours(host, tuple(settings.ALLOWED_HOSTS)) else super().get_host()
 
     @cached_property
     def scheme(self) -> str | None:

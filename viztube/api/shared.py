@@ -52,7 +52,7 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, transaction
 from rest_framework.serializers import ListSerializer, Serializer
 
-from viztube.api.caching import CACHE_AWAY, Asked, add_many, insisting
+from viztube.api.caching import CACHE_AWAY, Asked, add_many, insisting, key_of
 from viztube.api.caching import ask as ask_cache
 from viztube.api.renderers import dumps
 
@@ -98,7 +98,7 @@ VIDEO = Kind("video", lifetime=10, besides=PEOPLE)
 
 def ask(kind: Kind, key: object, *, of: Callable[[], Any], page: str = "") -> Asked | None:
     """Ask for an entry along with whatever else the cache is asked next; ``read`` takes that."""
-    return ask_cache("MGET", *map(cache.make_key, _names(_site(), kind, str(key), of, page)))
+    return ask_cache("MGET", *map(key_of, _names(_site(), kind, str(key), of, page)))
 
 
 def read(
@@ -148,7 +148,7 @@ def read_each(
     site = _site()
     names = {key: _names(site, kind, key, of, "") for key in keys}
     every = list(dict.fromkeys(chain.from_iterable(names.values())))
-    asked = ask_cache("MGET", *map(_key_of, every)) if every else None
+    asked = ask_cache("MGET", *map(key_of, every)) if every else None
     try:
         answers = asked.answer() if asked else []
     except CACHE_AWAY:
@@ -216,11 +216,6 @@ def _names(
     place = f"{here}:{kind.name}:{kind.version}:{shape_of(of)}:{_digest(key)}{page and ':'}{page}"
     tags = [EVERYTHING, kind.tag(key), *([kind.besides] if kind.besides else [])]
     return *map(_mark_of, tags), place
-
-
-@lru_cache(maxsize=4000)
-def _key_of(name: str) -> str:
-    return str(cache.make_key(name))
 
 
 def forget(*tags: str) -> None:

@@ -1,6 +1,7 @@
 """The base of every API viewset: limits, and bounds on bodies, set before anything is read."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
@@ -36,15 +37,47 @@ class Limited(APIView):
     throttle_classes = (ScopeThrottle,)
     scopes: Mapping[str, tuple[Scope, ...]] = {}
 
+    def get_parsers(self) -> Any:
+        """Return parsers, which like what follows here have nothing of a request's in them."""
+        return _instances(tuple(self.parser_classes))
+
+    def get_renderers(self) -> Any:
+        """Return renderers."""
+        return _instances(tuple(self.renderer_classes))
+
+    def get_authenticators(self) -> Any:
+        """Return what knows callers."""
+        return _instances(tuple(self.authentication_classes))
+
+    def get_throttles(self) -> Any:
+        """Return what counts requests."""
+        return _instances(tuple(self.throttle_classes))
+
+    def get_content_negotiator(self) -> Any:
+        """Return what chooses the renderer."""
+        return _instances((self.content_negotiation_class,))[0]
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Return none: DRF finds out what is allowed for every answer."""
+        return {}
+
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        """Say how much is left where it is least."""
+        """Say how much is left where it is least, and what is allowed to whom that matters."""
         answer = super().finalize_response(request, response, *args, **kwargs)
+        if answer.status_code == 405 or request.method == "OPTIONS":
+            answer.headers["Allow"] = ", ".join(self.allowed_methods)
         for name, value in headers_of(request._request).items():
             answer.headers[name] = value
         answer.add_post_render_callback(_let_go)
         return answer
+
+
+@lru_cache
+def _instances(kinds: tuple[Callable[[], Any], ...]) -> list[Any]:
+    return [kind() for kind in kinds]
 
 
 def _let_go(response: Any) -> None:

@@ -47,8 +47,13 @@ class AccessLogMiddleware:
         """Answer, and write it down."""
         began = time.perf_counter()
         queries = QueryCount()
-        with connection.execute_wrapper(queries):
+        # As ``connection.execute_wrapper`` does it.
+        wrappers = connection.execute_wrappers
+        wrappers.append(queries)
+        try:
             response = self.get_response(request)
+        finally:
+            wrappers.pop()
         match = request.resolver_match
         logger.info(
             "request",

@@ -1,17 +1,15 @@
 """``/metrics`` for Prometheus: requests of all workers, queue, cache, sign-ins."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django_prometheus.middleware import (  # type: ignore[import-untyped]
-    Metrics,
-    PrometheusAfterMiddleware,
-)
-from django_prometheus.utils import Time, TimeSince  # type: ignore[import-untyped]
+from django_prometheus.middleware import Metrics  # type: ignore[import-untyped]
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -54,36 +52,40 @@ class KeptMetrics(Metrics):  # type: ignore[misc] # it has no types
         return Unkept()
 
 
-class MetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc] # it has no types
-    """django-prometheus's middleware, outside of all others, so that it measures them too."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-    metrics_cls = KeptMetrics
 
-    def process_request(self, request: HttpRequest) -> None:
-        """Remember when it began. All else that is done here is for metrics that we do not keep."""
-        request.prometheus_after_middleware_event = Time()  # type: ignore[attr-defined]
+class MetricsMiddleware:
+    """Counts requests, outside of most other middleware, so that it measures that too.
 
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        """Count the answer, and how long it took."""
-        asked = {"view": self._get_view_name(request), "method": self._method(request)}
-        status = str(response.status_code)
-        self.metrics.responses_by_status_view_method.labels(status=status, **asked).inc()
-        began = request.prometheus_after_middleware_event  # type: ignore[attr-defined]
-        self.metrics.requests_latency_by_view_method.labels(**asked).observe(TimeSince(began))
+    In place of django-prometheus's own, which does all that is to be done for what we do not keep.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        metrics = KeptMetrics.get_instance()
+        self._ended = metrics.responses_by_status_view_method
+        self._took = metrics.requests_latency_by_view_method
+        # Of labels there are few: to find what counts for some takes longer than to count.
+        self._of = lru_cache(maxsize=4096)(self._counters)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer; count the answer, and how long it took."""
+        began = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        ended, took = self._of(match and match.view_name, request.method, response.status_code)
+        ended.inc()
+        took.observe(time.perf_counter() - began)
         return response
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Do nothing: the answer is counted, and once is enough."""
-
-    def label_metric(
-        self, metric: Any, request: HttpRequest, response: Any = None, **labels: str
-    ) -> Any:
-        """Return a metric for its labels, of which strangers choose none: each takes memory."""
-        if "method" in labels:
-            labels["method"] = self._method(request)
-        return super().label_metric(metric, request, response, **labels)
+    def _counters(self, view: str | None, method: str | None, status: int) -> tuple[Any, Any]:
+        """Return the metrics for labels, of which strangers choose none: each takes memory."""
+        labels = {
+            "view": view or "<unnamed view>",
+            "method": method if method in METHODS else "<invalid method>",
+        }
+        return self._ended.labels(status=str(status), **labels), self._took.labels(**labels)
 
 
 class QueueCollector(Collector):

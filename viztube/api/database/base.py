@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import close_caches
 from django.core.signals import request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 from django.db.backends.postgresql import base
@@ -35,6 +36,8 @@ def serve_requests() -> None:
         signal.connect(_close_old)
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
+    # Nor is there a cache that has anything to close.
+    request_finished.disconnect(close_caches)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
