@@ -24,7 +24,8 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS
 
 from users.models import User
-from viztube.api.caching import CACHE_AWAY, ask, insisting, key_of
+from viztube.api.asking import ask, key_of
+from viztube.api.caching import CACHE_AWAY, insisting
 
 logger = logging.getLogger(__name__)
 

@@ -85,7 +85,7 @@ class Utf8Request(WSGIRequest):
 
     def get_host(self) -> str:
         """Return the host that was asked; raises DisallowedHost for one that is none of ours."""
-        host = self._get_raw_host()
+        host = self._get_raw_host()  # type: ignore[attr-defined] # of Django
         return host if _is_ours(host, tuple(settings.ALLOWED_HOSTS)) else super().get_host()
 
     @cached_property

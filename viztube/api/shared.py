@@ -41,7 +41,6 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain
 from secrets import token_hex
 from threading import Event, Lock
 from typing import Any
@@ -52,9 +51,13 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, transaction
 from rest_framework.serializers import ListSerializer, Serializer
 
-from viztube.api.caching import CACHE_AWAY, Asked, add_many, insisting, key_of
-from viztube.api.caching import ask as ask_cache
+from viztube.api.asking import add_many, key_of
+from viztube.api.asking import ask as ask_cache
+from viztube.api.caching import CACHE_AWAY, Asked, insisting
 from viztube.api.renderers import dumps
+
+# What precedes the value of an entry as it is stored; no text within JSON has such quotes.
+_VALUE = b',"value":'
 
 # For the last seconds of its lifetime, an entry is given out while one caller makes the next one.
 RENEWAL = 2
@@ -141,63 +144,68 @@ def read_each(
     *,
     of: Callable[[], Any],
 ) -> dict[str, bytes]:
-    """Return the JSON of many entries by key, for two round trips at most; nobody waits for others.
+    """Return the JSON of many entries by key, of a kind that has ``besides``.
 
-    ``make`` gets the keys of those that do not count and returns what there is of them.
+    ``make`` gets the keys of those that do not count, and returns what there is of them. Nobody
+    waits for others who are at it. In one round trip, and two more where something is made.
     """
+    if not keys:
+        return {}
     site = _site()
-    names = {key: _names(site, kind, key, of, "") for key in keys}
-    every = list(dict.fromkeys(chain.from_iterable(names.values())))
-    asked = ask_cache("MGET", *map(key_of, every)) if every else None
+    names = [_keys(site, kind, key, of) for key in keys]
+    everything, _, besides, _ = names[0]
+    each = [name for _, own, _, place in names for name in (own, place)]
+    asked = ask_cache("MGET", everything, besides, *each)
     try:
-        answers = asked.answer() if asked else []
+        marks = asked.answer() if asked else None
     except CACHE_AWAY:
-        answers = []
-    found = dict(zip(every, answers, strict=False))
-    values = {
-        key: value
-        for key, (*marks, place) in names.items()
-        if (value := _value(found.get(place), [found.get(mark) for mark in marks])) is not None
-    }
-    left = [key for key in names if key not in values]
-    return {**values, **_made_each(kind, {key: names[key] for key in left}, make, found)}
+        marks = None
+    if marks is None:
+        return _as_json(make(keys))
+    head, middle, *found = marks
+    values = {}
+    if head and middle:
+        head, middle = b'{"marks":[%b,' % head, b",%b]," % middle
+        for key, own, text in zip(keys, found[::2], found[1::2], strict=True):
+            if own and text and text.startswith(b"%b%b%b" % (head, own, middle)):
+                values[key] = text[text.index(_VALUE) + len(_VALUE) : -1]
+    if len(values) < len(keys):
+        values |= _made_each(kind, [key for key in keys if key not in values], make, of)
+    return values
 
 
 def _made_each(
     kind: Kind,
-    names: Mapping[str, Sequence[str]],
+    keys: Sequence[str],
     make: Callable[[Sequence[str]], Mapping[str, Any]],
-    found: Mapping[str, Any],
+    of: Callable[[], Any],
 ) -> dict[str, bytes]:
-    """Make entries, under marks that were there before, and store them where the cache is there."""
-    if not names:
-        return {}
+    """Make entries, under marks that were there before, and store them."""
+    site = _site()
+    names = {key: _names(site, kind, key, of, "") for key in keys}
     wanted = {mark for *marks, _ in names.values() for mark in marks}
     try:
-        marks = {mark: orjson.loads(found[mark]) for mark in wanted if found.get(mark)}
-        missing = {mark: token_hex(8) for mark in wanted if mark not in marks}
-        marks |= add_many(missing, timeout=MARK_LIFETIME) if missing else {}
+        marks = add_many({mark: token_hex(8) for mark in wanted}, timeout=MARK_LIFETIME)
     except CACHE_AWAY:
-        marks = None
-    values = {key: dumps(value) for key, value in make([*names]).items()}
-    if found and marks:
-        entries = {
-            names[key][-1]: _entry(kind, [marks[mark] for mark in names[key][:-1]], value)
-            for key, value in values.items()
-        }
-        with suppress(*CACHE_AWAY):
-            cache.set_many(entries, timeout=kind.lifetime)
+        return _as_json(make(keys))
+    values = _as_json(make(keys))
+    entries = {
+        names[key][-1]: _entry(kind, [marks[mark] for mark in names[key][:-1]], value)
+        for key, value in values.items()
+    }
+    with suppress(*CACHE_AWAY):
+        cache.set_many(entries, timeout=kind.lifetime)
     return values
 
 
-def _value(text: bytes | None, marks: Sequence[bytes | None]) -> bytes | None:
-    """Return the JSON in an entry as it is stored, if it was made under these marks."""
-    if text is None or None in marks:
-        return None
-    if not text.startswith(b'{"marks":[%b],' % b",".join(marks)):  # type: ignore[arg-type]
-        return None
-    # No text within JSON has such quotes.
-    return text[text.index(b',"value":') + 9 : -1]
+def _as_json(values: Mapping[str, Any]) -> dict[str, bytes]:
+    return {key: dumps(value) for key, value in values.items()}
+
+
+@lru_cache(maxsize=2000)
+def _keys(site: tuple[Any, ...], kind: Kind, key: str, of: Callable[[], Any]) -> tuple[str, ...]:
+    """Return how Valkey knows the marks of an entry, and itself."""
+    return tuple(map(key_of, _names(site, kind, key, of, "")))
 
 
 def _site() -> tuple[Any, ...]:
@@ -340,7 +348,7 @@ class _Renewal:
 
 
 def _entry(kind: Kind, marks: Sequence[str], text: bytes) -> dict[str, Any]:
-    """Return what is stored of a value that is JSON already; ``_value`` reads it, too."""
+    """Return what is stored of a value that is JSON already, in the order that is read."""
     until = time.time() + kind.lifetime - RENEWAL
     return {"marks": marks, "until": until, "value": orjson.Fragment(text)}
 

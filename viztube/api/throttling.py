@@ -25,7 +25,8 @@ from rest_framework.throttling import BaseThrottle
 from throttled import MemoryStoreBackend
 from throttled.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
 
-from viztube.api.caching import CACHE_AWAY, Asked, ask
+from viztube.api.asking import ask
+from viztube.api.caching import CACHE_AWAY, Asked
 from viztube.api.errors import TooManyRequests
 from viztube.api.requests import client_address
 

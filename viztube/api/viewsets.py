@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from viztube.api.caching import forget_asked
+from viztube.api.asking import forget_asked
 from viztube.api.conditional import say_who_may_keep
 from viztube.api.errors import LengthRequired, TooLarge, not_found
 from viztube.api.listings import Listed
