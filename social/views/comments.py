@@ -32,7 +32,7 @@ from viztube.api.ids import id_or_404
 from viztube.api.listings import Listing
 from viztube.api.pagination import first_page
 from viztube.api.permissions import IsOwner
-from viztube.api.responses import ok
+from viztube.api.responses import Answer, ok
 from viztube.api.statements import Record
 from viztube.api.throttling import READ, WRITE
 from viztube.api.viewsets import ApiViewSet
@@ -127,7 +127,7 @@ class CommentViewSet(ApiViewSet):
             liked = comments_liked_among([one["id"] for one in found["data"]], viewer)
             for comment in found["data"]:
                 comment["isLiked"] = comment["id"] in liked
-        return Response(found)
+        return Answer(found)
 
     def _page(self, viewer: User | AnonymousUser, video: UUID) -> Response:
         """Return the page that the parameters ask for, as somebody sees it."""

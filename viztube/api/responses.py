@@ -5,13 +5,21 @@ from typing import Any
 from rest_framework.response import Response
 
 
+class Answer(Response):
+    """DRF's, whose headers are listed as they are kept: Django looks each of them up again."""
+
+    def items(self) -> Any:
+        """Return names and values of the headers."""
+        return self.headers._store.values()
+
+
 def ok(
     data: Any = None,
     message: str = "OK",
     *,
     status: int = 200,
     pagination: dict[str, Any] | None = None,
-) -> Response:
+) -> Answer:
     """Return ``{statusCode, data, message, success}``; no data is the empty object."""
     body: dict[str, Any] = {
         "statusCode": status,
@@ -21,4 +29,4 @@ def ok(
     }
     if pagination is not None:
         body["pagination"] = pagination
-    return Response(body, status=status)
+    return Answer(body, status=status)

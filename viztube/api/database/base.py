@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 from django.db.backends.postgresql import base
@@ -36,8 +37,9 @@ def serve_requests() -> None:
         signal.connect(_close_old)
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
-    # Nor is there a cache that has anything to close.
+    # Nor is there a cache that has anything to close, or another urlconf than the settings'.
     request_finished.disconnect(close_caches)
+    request_finished.disconnect(reset_urlconf)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
