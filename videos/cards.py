@@ -29,8 +29,10 @@ _MADE = Records(
         Video.objects.filter(one_of("id", ids)).with_details(AnonymousUser()).values(*COLUMNS)
     ),
 )
-_UNKNOWN = b'"isLiked":null'
-_KNOWN = {True: b'"isLiked":true', False: b'"isLiked":false', None: _UNKNOWN}
+# How JSON says whether the viewer likes something, and that this is not known. Within texts quotes
+# look otherwise.
+UNKNOWN = b'"isLiked":null'
+KNOWN = {True: b'"isLiked":true', False: b'"isLiked":false', None: UNKNOWN}
 
 
 def cards_of(rows: Rows[Record]) -> list[orjson.Fragment]:
@@ -40,8 +42,7 @@ def cards_of(rows: Rows[Record]) -> list[orjson.Fragment]:
         shared.VIDEO, [video for video, _ in asked], _made, of=VideoWithUserSerializer
     )
     return [
-        # Within texts quotes look otherwise.
-        orjson.Fragment(cards[video].replace(_UNKNOWN, _KNOWN[is_liked], 1))
+        orjson.Fragment(cards[video].replace(UNKNOWN, KNOWN[is_liked], 1))
         for video, is_liked in asked
         # What was deleted since is gone.
         if video in cards

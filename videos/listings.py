@@ -1,12 +1,14 @@
 """The lists of videos, as they are asked for all the time."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from django.contrib.auth.models import AnonymousUser
 
 from users.models import User
-from videos.cards import CARD_COLUMNS
+from videos.cards import CARD_COLUMNS, KNOWN, UNKNOWN
 from videos.models import Video
 from videos.querysets import VideoQuerySet, has_words, matches
 from videos.records import COLUMNS, VideoRecord
@@ -60,6 +62,10 @@ WATCHED = Listing(
 )
 
 
+# The ids of the things in a list; whose they are stands within them, as an object of its own.
+_IDS = re.compile(rb'[\[,]{"id":"([^"]+)"')
+
+
 def liked_by(column: str) -> Callable[[list[str], User], set[str]]:
     """Return what tells which of some things a person likes: in one query, in none for no things.
 
@@ -79,3 +85,18 @@ def liked_by(column: str) -> Callable[[list[str], User], set[str]]:
 
 
 liked_among = liked_by("video_id")
+
+
+def with_likes(
+    page: bytes,
+    liked_among: Callable[[list[str], User], set[str]],
+    viewer: User | AnonymousUser,
+) -> orjson.Fragment:
+    """Return the JSON of a list as a person gets it: with which of its things they like."""
+    if not isinstance(viewer, User):
+        return orjson.Fragment(page)
+    ids = [key.decode() for key in _IDS.findall(page)]
+    liked = liked_among(ids, viewer)
+    *parts, rest = page.split(UNKNOWN)
+    told = (part + KNOWN[key in liked] for part, key in zip(parts, ids, strict=True))
+    return orjson.Fragment(b"".join((*told, rest)))

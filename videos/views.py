@@ -15,7 +15,7 @@ from users.callers import caller
 from users.models import User
 from videos.cards import ask_for_card, cards_of, page_of
 from videos.filters import VideoFilter, first_page, wanted
-from videos.listings import VIDEOS, VIDEOS_OF, WATCHED, liked_among
+from videos.listings import VIDEOS, VIDEOS_OF, WATCHED, liked_among, with_likes
 from videos.models import Video
 from videos.pagination import VideoPagination
 from videos.querysets import VideoQuerySet
@@ -96,18 +96,14 @@ class VideoViewSet(ApiViewSet):
         def as_everyone_sees_it() -> Any:
             return self._page(AnonymousUser()).data["data"]
 
-        found = shared.read(
+        found = shared.read_json(
             shared.VIDEO_LIST,
             page,
             as_everyone_sees_it,
             of=VideoWithUserSerializer,
             asked=self._entry,
         )
-        if isinstance(viewer, User):
-            liked = liked_among([video["id"] for video in found["docs"]], viewer)
-            for video in found["docs"]:
-                video["isLiked"] = video["id"] in liked
-        return ok(found, "Videos found.")
+        return ok(with_likes(found, liked_among, viewer), "Videos found.")
 
     def _page(self, viewer: User | AnonymousUser) -> Response:
         """Return the page that the parameters ask for, as somebody sees it."""

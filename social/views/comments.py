@@ -24,6 +24,7 @@ from social.services.comments import add_comment, delete_comment, edit_comment
 from social.views.parameters import ID, path_id
 from users.callers import caller
 from users.models import User
+from videos.listings import with_likes
 from videos.models import Video
 from viztube.api import shared
 from viztube.api.caching import Asked
@@ -110,7 +111,7 @@ class CommentViewSet(ApiViewSet):
             return self._page(AnonymousUser(), video).data
 
         try:
-            found = shared.read(
+            found = shared.read_json(
                 shared.COMMENTS,
                 video,
                 as_everyone_sees_it,
@@ -123,11 +124,7 @@ class CommentViewSet(ApiViewSet):
                 raise
             # Not everyone sees the video. Its owner may.
             return self._page(viewer, video)
-        if isinstance(viewer, User):
-            liked = comments_liked_among([one["id"] for one in found["data"]], viewer)
-            for comment in found["data"]:
-                comment["isLiked"] = comment["id"] in liked
-        return Answer(found)
+        return Answer(with_likes(found, comments_liked_among, viewer))
 
     def _page(self, viewer: User | AnonymousUser, video: UUID) -> Response:
         """Return the page that the parameters ask for, as somebody sees it."""

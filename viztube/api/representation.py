@@ -131,6 +131,21 @@ def _writer(kind: Any, record: Any, names: tuple[str, ...], start: int, stop: in
 
 
 @cache
+def shape_of(kind: Callable[[], Any]) -> str:
+    """Return what stands for the fields of a serializer, their kinds and where they come from."""
+    return repr(_described(kind()))
+
+
+def _described(field: Any) -> Any:
+    if isinstance(field, serializers.ListSerializer):
+        return [_described(field.child)]
+    kind = type(field).__qualname__
+    if isinstance(field, serializers.Serializer):
+        return kind, field.source, {name: _described(one) for name, one in field.fields.items()}
+    return kind, field.source
+
+
+@cache
 def _representation(kind: Any) -> Representation:
     return Representation(kind())
 
