@@ -247,7 +247,8 @@ def _names(
     """Return the names of the marks of an entry, and its own."""
     url, host, port, name = site
     here = f"shared:{_digest(f'{url} {host}:{port}/{name}')}"
-    place = f"{here}:{kind.name}:{kind.version}:{_digest(shape_of(of))}:{_digest(key)}{page and ':'}{page}"
+    shape = _digest(shape_of(of))
+    place = f"{here}:{kind.name}:{kind.version}:{shape}:{_digest(key)}{page and ':'}{page}"
     tags = [EVERYTHING, kind.tag(key), *([kind.besides] if kind.besides else [])]
     return *map(_mark_of, tags), place
 
