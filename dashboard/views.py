@@ -53,9 +53,7 @@ class DashboardViewSet(ApiViewSet):
         def totals() -> Any:
             return StatsSerializer(get_object_or_404(totals_of(owner))).data
 
-        figures = shared.read(
-            shared.STATS, owner.pk, totals, of=StatsSerializer, asked=self._entry
-        )
+        figures = shared.read(shared.STATS, owner.pk, totals, of=StatsSerializer, asked=self._entry)
         return ok(figures, "Your channel's totals.")
 
     @extend_schema(responses={200: OwnVideoSerializer(many=True)})
