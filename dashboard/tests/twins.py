@@ -68,8 +68,10 @@ class World:
         )
         answers = [tell(reader, path) for reader in self.readers for path in paths]
         # Each look at a video is a view, and the last in the history.
-        own = ("likes/videos", f"videos/{self.video.pk}", f"videos/{self.hidden.pk}")
-        own += ("user/watch-history", "likes/videos?limit=1")
+        own = (
+            *("likes/videos", f"videos/{self.video.pk}", f"videos/{self.hidden.pk}"),
+            *("user/watch-history", "likes/videos?limit=1"),
+        )
         answers += [tell(reader, path) for reader in self.readers[1:] for path in own]
         return [*answers, tell(self.as_owner, "dashboard/stats")]
 
