@@ -176,7 +176,8 @@ def _made_each(
     try:
         marks = {mark: orjson.loads(found[mark]) for mark in wanted if found.get(mark)}
         missing = {mark: token_hex(8) for mark in wanted if mark not in marks}
-        marks |= add_many(missing, timeout=MARK_LIFETIME) if missing else {}
+        # Where nothing was answered, nothing will be kept.
+        marks |= add_many(missing, timeout=MARK_LIFETIME) if found and missing else {}
     except CACHE_AWAY:
         marks = None
     values = {key: dumps(value) for key, value in make([*names]).items()}
@@ -197,7 +198,9 @@ def _value(text: bytes | None, marks: Sequence[bytes | None]) -> bytes | None:
     if not text.startswith(b'{"marks":[%b],' % b",".join(marks)):  # type: ignore[arg-type]
         return None
     # No text within JSON has such quotes.
-    return text[text.index(b',"value":') + 9 : -1]
+    value = text[text.index(b',"value":') + 9 : -1]
+    # As ``read`` keeps it of what is gone.
+    return None if value == b"null" else value
 
 
 def _site() -> tuple[Any, ...]:
