@@ -27,13 +27,14 @@ from social.views.comments import COMMENTS
 from social.views.likes import LIKED
 from users.models import User
 from users.tests.factories import UserFactory
+from videos.cards import cards_of, page_of
 from videos.listings import VIDEOS, VIDEOS_OF, WATCHED, liked_among
 from videos.models import Video, ViewEvent, WatchHistory
-from videos.serializers import VideoPageSerializer
+from videos.serializers import VideoPageSerializer, VideoWithUserSerializer
 from videos.services import views
 from videos.tests.factories import RenditionFactory, VideoFactory
 from videos.tests.hidden import HIDDEN
-from viztube.api import representation
+from viztube.api import representation, shared
 from viztube.api.listings import Listing
 from viztube.api.renderers import dumps
 from viztube.api.statements import Word
@@ -168,22 +169,51 @@ def test_a_list_has_the_rows_of_its_queryset_whoever_asks(scene: Scene, name: st
     assert told > 10
 
 
-def test_a_page_has_the_row_of_its_queryset_whoever_asks(scene: Scene) -> None:
+def expected_page(video: Video, viewer: Any) -> Any:
+    """Return what DRF tells of a video's page, None where the viewer may not see it."""
+    rows = Video.objects.visible_to(viewer).filter(pk=video.pk)
+    row = rows.with_details(viewer).with_presence(viewer).first()
+    return None if row is None else represented(VideoPageSerializer, row)
+
+
+def test_a_page_tells_what_drf_tells_of_its_queryset_whoever_asks(scene: Scene) -> None:
     seen = 0
     for viewer in scene.viewers:
         for video in scene.videos:
+            expected = expected_page(video, viewer)
             page = views.look(video=video.pk, viewer=viewer)
-            rows = Video.objects.visible_to(viewer).filter(pk=video.pk)
-            expected = rows.with_details(viewer).with_channel_details(viewer).first()
             watched = views.watch(video=video.pk, viewer=viewer)
-            if expected is None:
-                assert page is watched is None
+            if page is None or watched is None:
+                assert expected is page is watched is None
                 continue
             seen += 1
-            told = represented(VideoPageSerializer, page)
-            assert told == represented(VideoPageSerializer, expected)
-            assert represented(VideoPageSerializer, watched) == {**told, "views": told["views"] + 1}
+            more = {**expected, "views": expected["views"] + 1}
+            # From what was remembered when others looked, and from nothing.
+            for _ in range(2):
+                assert as_sent(page_of(video.pk, page)) == expected
+                assert as_sent(page_of(video.pk, watched)) == more
+                shared.forget(shared.VIDEO.tag(video.pk))
     assert seen > len(scene.videos)
+
+
+@pytest.mark.parametrize("listing", [LIKED, WATCHED], ids=["liked", "watched"])
+def test_cards_tell_what_drf_tells_of_their_queryset_whoever_asks(
+    scene: Scene, listing: Listing
+) -> None:
+    told = 0
+    for viewer in scene.viewers[1:]:
+        page, _ = listing(viewer=viewer).page(0, 1000, None)
+        rows: Any = listing._build(viewer=viewer)
+        expected = [represented(VideoWithUserSerializer, row) for row in rows.with_details(viewer)]
+        told += len(expected)
+        # From what was remembered for others, and from nothing.
+        for _ in range(2):
+            assert as_sent(cards_of(page)) == expected
+            shared.forget(shared.EVERYTHING)
+        # And from what was remembered of some of them.
+        cards_of(page[::2])
+        assert as_sent(cards_of(page)) == expected
+    assert told > len(scene.videos)
 
 
 def test_what_is_liked_of_some_videos_is_what_the_person_likes(scene: Scene) -> None:
@@ -198,7 +228,12 @@ def test_what_is_liked_of_some_videos_is_what_the_person_likes(scene: Scene) -> 
 
 def represented(kind: Any, row: Any) -> Any:
     """Return what DRF tells, as it goes over the wire."""
-    return orjson.loads(dumps(kind(row).data))
+    return as_sent(kind(row).data)
+
+
+def as_sent(value: Any) -> Any:
+    """Return a value as who gets it over the wire reads it."""
+    return orjson.loads(dumps(value))
 
 
 @pytest.fixture
@@ -210,7 +245,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Any]]:
     def compared(kind: Any) -> Callable[[Any], Any]:
         def tell(row: Any) -> Any:
             answer = original(kind)(row)
-            assert orjson.loads(dumps(answer)) == represented(kind, row)
+            assert as_sent(answer) == represented(kind, row)
             kinds.add(kind)
             return answer
 
@@ -263,15 +298,23 @@ def test_every_serializer_of_a_list_tells_what_drf_tells(
             until=until,
         )
     lists = lists_by_address()
-    clients = [api, *(client_for(person) for person in (scene.ann, scene.bob, scene.staff))]
-    for client in clients:
+    viewers = scene.viewers
+    people = [User.objects.get(pk=viewer.pk) for viewer in viewers[1:]]
+    clients = [api, *map(client_for, people)]
+    for client, viewer in zip(clients, viewers, strict=True):
         for path in lists:
             address = path.format(id=scene.ann.pk, user_id=scene.ann.pk, video_id=video.pk)
             answer = client.get(address, query={"limit": "100"})
             assert answer.status in ({200, 401} if client is api else {200})
         for one in scene.videos:
-            client.get(f"videos/{one.pk}")
+            answer = client.get(f"videos/{one.pk}")
+            # With the view that the call has counted.
+            expected = expected_page(one, viewer)
+            assert (answer.status, answer.body.get("data")) == (
+                404 if expected is None else 200,
+                expected,
+            )
 
-    assert told == {*lists.values(), VideoPageSerializer}
-    assert {OwnVideoSerializer, VideoPageSerializer} < told
-    assert len(told) >= 9
+    assert told == {*lists.values()}
+    assert {OwnVideoSerializer, VideoWithUserSerializer} < told
+    assert len(told) >= 8
