@@ -67,9 +67,9 @@ class World:
             f"comments/{self.hidden.pk}",
         )
         answers = [tell(reader, path) for reader in self.readers for path in paths]
-        # Each look at a video is a view, and last in the history.
-        own = ["likes/videos", "likes/videos?limit=1", "user/watch-history"]
-        own += [f"videos/{video.pk}" for video in (self.video, self.hidden)]
+        # Each look at a video puts it into the history, which is read after it.
+        own = [f"videos/{video.pk}" for video in (self.video, self.hidden)]
+        own += ["likes/videos", "likes/videos?limit=1", "user/watch-history"]
         answers += [tell(reader, path) for reader in self.readers[1:] for path in own]
         return [*answers, tell(self.as_owner, "dashboard/stats")]
 

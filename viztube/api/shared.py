@@ -167,30 +167,31 @@ def read_each(
     *,
     of: Callable[[], Any],
 ) -> dict[str, bytes]:
-    """Return the JSON of many entries by key, of a kind that has ``besides``.
+    """Return the JSON of many entries by key.
 
     ``make`` gets the keys of those that do not count, and returns what there is of them. Nobody
     waits for others who are at it. In one round trip, and two more where something is made.
     """
     if not keys:
         return {}
-    site = _site()
+    site, keys = _site(), list(dict.fromkeys(keys))
     names = [_keys(site, kind, key, of) for key in keys]
-    everything, _, besides, _ = names[0]
-    each = [name for _, own, _, place in names for name in (own, place)]
-    asked = ask_cache("MGET", everything, besides, *each)
+    everything, _, *besides, _ = names[0]
+    each = [name for _, own, *_, place in names for name in (own, place)]
+    asked = ask_cache("MGET", everything, *besides, *each)
     try:
         marks = asked.answer() if asked else None
     except CACHE_AWAY:
         marks = None
     if marks is None:
         return _as_json(make(keys))
-    head, middle, *found = marks
-    values = {}
-    if head and middle:
-        head, middle = b'{"marks":[%b,' % head, b",%b]," % middle
-        for key, own, text in zip(keys, found[::2], found[1::2], strict=True):
-            if own and text and text.startswith(b"%b%b%b" % (head, own, middle)):
+    first = 1 + len(besides)
+    values: dict[str, bytes] = {}
+    if None not in marks[:first]:
+        head, *after = marks[:first]
+        head, end = b'{"marks":[%b,' % head, b"".join(b",%b" % mark for mark in after) + b"],"
+        for key, own, text in zip(keys, marks[first::2], marks[first + 1 :: 2], strict=True):
+            if own and text and text.startswith(b"%b%b%b" % (head, own, end)):
                 value = text[text.index(_VALUE) + len(_VALUE) : -1]
                 # As ``read`` keeps it of what is gone.
                 if value != b"null":

@@ -1,5 +1,6 @@
 """Many entries of the shared cache at once: which count, which are made, what is kept of them."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from redis.exceptions import ConnectionError as AwayError
 from rest_framework import serializers
 
-from viztube.api import caching, shared
+from viztube.api import asking, caching, shared
 from viztube.api.shared import Kind
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_entries")]
@@ -274,8 +275,9 @@ def _keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (caching, shared):
+    for module in (asking, shared):
         monkeypatch.setattr(module, "cache", LocMemCache("", {}))
+    monkeypatch.setattr(asking, "_known", threading.local())
 
 
 AWAY = {
