@@ -215,11 +215,10 @@ def _made_each(
         marks = add_many({mark: token_hex(8) for mark in wanted}, timeout=MARK_LIFETIME)
     except CACHE_AWAY:
         return _as_json(make(keys))
-    values = _as_json(make(keys))
-    entries = {
-        names[key][-1]: _entry(kind, [marks[mark] for mark in names[key][:-1]], value)
-        for key, value in values.items()
-    }
+    values, entries = _as_json(make(keys)), {}
+    for key, value in values.items():
+        *under, place = names[key]
+        entries[place] = _entry(kind, [marks[mark] for mark in under], value)
     with suppress(*CACHE_AWAY):
         cache.set_many(entries, timeout=kind.lifetime)
     return values
