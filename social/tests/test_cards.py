@@ -18,6 +18,7 @@ from users.models import User
 from users.tests.factories import UserFactory
 from videos import cards
 from videos.models import Video
+from videos.serializers import VideoWithUserSerializer
 from videos.services import views
 from videos.tests.factories import VideoFactory
 from viztube.api import shared
@@ -169,9 +170,7 @@ def test_what_is_remembered_when_one_looks_says_nothing_of_them_to_others(
 
 def remembered(video: UUID) -> str:
     """Return what is remembered of a video; fails where nothing is."""
-    entries = shared.read_each(
-        shared.VIDEO, [str(video)], lambda _: {}, of=cards.VideoWithUserSerializer
-    )
+    entries = shared.read_each(shared.VIDEO, [str(video)], lambda _: {}, of=VideoWithUserSerializer)
     return entries[str(video)].decode()
 
 
