@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +21,7 @@ from viztube.media.commands import (
     SLOTS_A_KIND,
     CommandFailed,
     Kind,
+    limit,
     run_guarded,
     slot,
 )
@@ -56,6 +58,42 @@ def test_a_command_gets_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch) -> 
     assert "PATH" in names
     assert "SECRET_KEY" not in names
     assert "DATABASE_URL" not in names
+
+
+@pytest.fixture
+def one_core() -> Iterator[set[int]]:
+    """Keep this process on one core, as the server's are; return those that it had."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield before
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no such thing")
+def test_a_command_may_use_all_cores_though_we_may_use_one(one_core: set[int]) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert os.sched_getaffinity(process.pid) == {min(one_core)}
+        limit(process.pid, memory=GIGABYTE, processor=60, file=1000)
+
+        assert os.sched_getaffinity(process.pid) >= one_core
+        process.kill()
+    # We stay where we are.
+    assert os.sched_getaffinity(0) == {min(one_core)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no such thing")
+def test_what_is_run_is_told_of_all_cores(one_core: set[int]) -> None:
+    # It is given them from outside, a moment after it began.
+    program = "import os, time; time.sleep(0.5); print(*os.sched_getaffinity(0))"
+
+    assert {*map(int, python(program).split())} >= one_core
+
+
+def test_limiting_what_has_ended_is_no_failure() -> None:
+    process = subprocess.Popen(["sleep", "0"])
+    process.wait()
+
+    limit(process.pid, memory=GIGABYTE, processor=60, file=1000)
 
 
 def test_nothing_is_read_from_our_input() -> None:

@@ -89,7 +89,11 @@ def call(method: str, address: str, token: str | None) -> int:
     if token:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     told: list[str] = []
-    answer = application(environ, lambda status, headers, error=None: told.append(status))
+
+    def start(status: str, *rest: Any) -> Any:
+        told.append(status)
+
+    answer: Any = application(environ, start)
     for _ in answer:
         pass
     answer.close()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +66,9 @@ class Web:
         return 0
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Web]:
+@contextmanager
+def running(tmp_path: Path) -> Iterator[Web]:
+    """Run gunicorn with the shipped settings."""
     port = free_port()
     environ = {name: text for name, text in os.environ.items() if name not in GIVEN_BY_PYTEST}
     environ |= {"DEBUG": "0", "PUBLIC_URL": "https://viztube.example"}
@@ -82,13 +83,19 @@ def web(tmp_path: Path) -> Iterator[Web]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    running = Web(process, f"http://127.0.0.1:{port}", log)
+    started = Web(process, f"http://127.0.0.1:{port}", log)
     try:
-        assert eventually(running.answers, 30), log.read_text()
-        yield running
+        assert eventually(started.answers, 30), log.read_text()
+        yield started
     finally:
         process.terminate()
         process.wait(40)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    with running(tmp_path) as started:
+        yield started
 
 
 def test_every_line_is_json(web: Web) -> None:
@@ -158,6 +165,50 @@ def test_connections_that_are_kept_are_spread_over_the_workers(web: Web) -> None
     began = time.monotonic()
     assert all(web.answers() for _ in range(20))
     assert time.monotonic() - began < 5
+
+
+def cores_of(worker: int) -> list[set[int]]:
+    """Return the cores that each thread of a worker may run on (Linux)."""
+    return [os.sched_getaffinity(int(task.name)) for task in Path(f"/proc/{worker}/task").iterdir()]
+
+
+def test_each_worker_stays_on_a_core_of_its_own(web: Web) -> None:
+    ours = os.sched_getaffinity(0)
+
+    def is_busy() -> bool:
+        """Tell whether each worker has threads, which come with what it is asked."""
+        return web.answers() and all(len(cores_of(one)) > 1 for one in web.workers())
+
+    def assert_spread() -> None:
+        assert eventually(is_busy, 20)
+        cores = [cores_of(worker) for worker in web.workers()]
+        assert len(cores) == 2
+        for threads in cores:
+            assert len(threads[0]) == 1
+            assert threads == [threads[0]] * len(threads)
+        assert len(set.union(*(threads[0] for threads in cores))) == min(2, len(ours))
+        assert set.union(*(threads[0] for threads in cores)) <= ours
+
+    assert_spread()
+    # It only starts them.
+    assert os.sched_getaffinity(web.process.pid) == ours
+    # Who comes for one that is gone takes its place.
+    gone = min(web.workers())
+    os.kill(gone, signal.SIGKILL)
+    assert eventually(lambda: len(web.workers()) == 2 and gone not in web.workers(), 10)
+    assert_spread()
+
+
+def test_on_one_core_both_workers_share_it(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        # As an operator gives a service less than the machine has.
+        os.sched_setaffinity(0, {max(before)})
+        with running(tmp_path) as web:
+            assert len(web.workers()) == 2
+            assert [cores_of(one)[0] for one in web.workers()] == [{max(before)}] * 2
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_workers_count_together_and_a_new_one_goes_on_for_the_old(web: Web) -> None:
