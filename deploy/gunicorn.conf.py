@@ -82,7 +82,9 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Be that worker."""
     slots.take_slot(worker.slot)
-    even_workers.stay_on_a_core(worker.slot)
+    # What it was forked with knows what else there is, for the programs that it will start.
+    if preload_app:
+        even_workers.stay_on_a_core(worker.slot)
     gc.set_threshold(*GARBAGE)
 
 

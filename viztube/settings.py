@@ -325,8 +325,8 @@ SPECTACULAR_SETTINGS = {
         "What is read signed out has an `ETag`: sent back as `If-None-Match`, it spares the body "
         "(304) while nothing has changed. What is read signed in is for its caller alone, and no "
         "cache keeps it. Whoever changes something reads it changed. Views, and suspensions that "
-        "end by themselves, may show up to 10 seconds late in the list of videos, 30 seconds late "
-        "in the dashboard's totals and 60 seconds late on the page of a channel."
+        "end by themselves, may show up to 10 seconds late in lists, 30 seconds late in the "
+        "dashboard's totals and 60 seconds late on the page of a channel."
     ),
     "VERSION": "2",
     "OAS_VERSION": "3.1.0",

@@ -43,6 +43,8 @@ MAX_PRINTED = 1_000_000  # bytes
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
 # glibc reserves 64 MB of addresses for each thread that allocates, which count against the limit.
 FEW_ARENAS = {"MALLOC_ARENA_MAX": "1"}
+# Those that we may use, and our programs always: the server's processes then keep to one each.
+CORES = os.sched_getaffinity(0) if sys.platform == "linux" else set()
 SLOTS_A_KIND = 2
 # Threads of a web process that may be busy with files, running or waiting: of gunicorn's four one
 # stays free, so that slow files cannot hold up everything else.
@@ -173,8 +175,7 @@ def limit(pid: int, *, memory: int, processor: float, file: int) -> None:
             import resource
 
             seconds = int(processor) + 1
-            # The server's processes stay on one core each.
-            os.sched_setaffinity(pid, range(os.cpu_count() or 1))
+            os.sched_setaffinity(pid, CORES)
             resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (file, file))
             resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
