@@ -29,6 +29,7 @@ LIKED = Listing(
     lambda viewer: videos_liked_by(viewer).annotate(
         is_liked=Value(True, output_field=BooleanField())
     ),
+    is_own=True,
 )
 
 

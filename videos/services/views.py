@@ -1,6 +1,7 @@
 """Counting views exactly: one row a view, folded into totals in the background."""
 
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from users.models import User
 from videos.models import Video
-from videos.querysets import PRESENCE
+from videos.querysets import PRESENCE, VideoQuerySet
 from videos.records import VideoRecord
 from viztube.api.ids import uuid7
 from viztube.api.statements import Records, Statement, make, run
@@ -19,15 +20,18 @@ FOLD_VIDEOS = 1000  # videos a statement
 _SEEN = Statement(
     lambda viewer, video: Video.objects.visible_to(viewer).filter(pk=video).values("id")
 )
-_PRESENCE = Records(
+
+
+def _shown(videos: VideoQuerySet, viewer: User | AnonymousUser, video: UUID) -> Any:
+    return videos.filter(pk=video).with_presence(viewer).values("id", "views", *PRESENCE)
+
+
+_LOOKED_AT = Records(
     VideoRecord,
-    lambda viewer, video: (
-        Video.objects.visible_to(viewer)
-        .filter(pk=video)
-        .with_presence(viewer)
-        .values("id", "views", *PRESENCE)
-    ),
+    lambda viewer, video: _shown(Video.objects.visible_to(viewer), viewer, video),
 )
+# Of what was seen already.
+_WATCHED = Statement(lambda viewer, video: _shown(Video.objects.all(), viewer, video))
 _LOCK = "seen AS MATERIALIZED ({} FOR KEY SHARE OF videos_video)"
 _COUNT = """
 viewed AS (
@@ -73,7 +77,7 @@ WHERE videos_video.id = totals.video_id
 
 def look(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
     """Return what ``watch`` does, None when a person may not see the video; counts no view."""
-    return _PRESENCE.first(viewer=viewer, video=video)
+    return _LOOKED_AT.first(viewer=viewer, video=video)
 
 
 def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
@@ -89,7 +93,7 @@ def watch(*, video: UUID, viewer: User | AnonymousUser) -> VideoRecord | None:
     """
     asked = {"viewer": viewer, "video": video}
     seen, given = _SEEN.form(asked)
-    shown, _ = _PRESENCE.statement.form(asked)
+    shown, _ = _WATCHED.form(asked)
     now = timezone.now()
     parameters = [*seen.arguments(given), now]
     remembers = isinstance(viewer, User)

@@ -163,7 +163,8 @@ class Listing:
     ``rows`` makes its queryset, see ``Statement``. ``columns`` are those that the records have; of
     other tables last. ``of`` makes what the list belongs to, as far as the caller may see it: where
     there is no such row, there is no list either. With the argument ``text`` it has those rows
-    alone that ``search`` finds.
+    alone that ``search`` finds. ``is_own`` is for what one person has, whose rows say little: the
+    first page reads all of them, and so counts them in passing.
     """
 
     def __init__(
@@ -173,14 +174,17 @@ class Listing:
         rows: Callable[..., QuerySet[Any, Any]],
         of: Callable[..., QuerySet[Any, Any]] | None = None,
         search: Search | None = None,
+        *,
+        is_own: bool = False,
     ) -> None:
         self._kind, self._columns = kind, tuple(columns)
         self._own = sum("__" not in name for name in columns)
-        self._build, self._of, self._search = rows, of, search
+        self._build, self._of, self._search, self._is_own = rows, of, search, is_own
         self._first, self._past = Statement(self._first_page), Statement(self._page_past)
         self._searched = Statement(self._search_page)
         self._deep, self._counted = Statement(self._deep_page), Statement(self._some_keys)
         self._keyed = Statement(self._keys)
+        self._all, self._counting = Statement(self._all_rows), lru_cache(maxsize=KEPT)(_counting)
         self._there = Statement(self._owner)
         self._orders = lru_cache(maxsize=KEPT)(self._order)
 
@@ -227,6 +231,11 @@ class Listing:
     def _answer(
         self, statement: Statement, asked: dict[str, Any], start: int
     ) -> tuple[Form, list[tuple[Any, ...]]]:
+        if statement is self._first and self._is_own:
+            form, arguments = self._all.form(asked)
+            values = {name: value for name, value in asked.items() if name != "limit"}
+            form = self._counting(form, self.order(values), asked["limit"])
+            return form, form.rows(arguments)
         form, arguments = statement.form(asked)
         has_offset = start or statement is self._searched
         return form, form.rows(arguments, (str(_OFFSET), str(start)) if has_offset else None)
@@ -281,6 +290,12 @@ class Listing:
         sure = CountOf(rows.filter(search.surely(text)), most=most)
         total = CountOf(rows.filter(search.matches(text)), most=most)
         return Case(When(GreaterThan(sure, EXACT_COUNT), then=Value(most)), default=total)
+
+    def _all_rows(self, *, limit: int, **values: Any) -> QuerySet[Any, Any]:
+        rows = self._rows(values)
+        order = order_of(rows)
+        beside = [name for name in (order.field, order.key) if name not in self._columns]
+        return rows.values(*self._columns, *beside)[: EXACT_COUNT + 1]
 
     def _first_page(self, *, limit: int, **values: Any) -> QuerySet[Any, Any]:
         return self._shown(self._rows(values), values)[:limit]
@@ -339,6 +354,16 @@ class Listed:
     def is_there(self) -> bool:
         """Tell whether there is what the list belongs to."""
         return self._listing.is_there(self._values)
+
+
+def _counting(form: Form, order: Order, limit: int) -> Form:
+    """Return the statement of the first of some rows, with the number of all beside each."""
+    way = "DESC" if order.sort.startswith("-") else "ASC"
+    sql = (
+        f"SELECT listed.*, count(*) OVER () FROM ({form.sql}) listed"  # noqa: S608
+        f' ORDER BY "{order.field}" {way}, "{order.key}" {way} LIMIT {limit}'
+    )
+    return Form(sql, form.places, (*form.names, TOTAL))
 
 
 def order_of(rows: QuerySet[Any, Any]) -> Order:

@@ -2,15 +2,37 @@
 
 from typing import Any
 
+from django.http.response import ResponseHeaders
 from rest_framework.response import Response
 
 
-class Answer(Response):
-    """DRF's, whose headers are listed as they are kept: Django looks each of them up again."""
+class AnswerHeaders(ResponseHeaders):
+    """Django's, for what nearly all headers are: printable ASCII, which needs no conversion."""
+
+    def __init__(self, headers: ResponseHeaders) -> None:
+        self._store = headers._store
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        # No line breaks, by which one header could become two.
+        if value.__class__ is str and (name + value).isascii() and (name + value).isprintable():
+            self._store[name.lower()] = (name, value)
+        else:
+            super().__setitem__(name, value)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._store
 
     def items(self) -> Any:
-        """Return names and values of the headers."""
-        return self.headers._store.values()
+        """Return names and values, which Django would look up one by one."""
+        return self._store.values()
+
+
+class Answer(Response):
+    """DRF's, with such headers."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.headers = AnswerHeaders(self.headers)
 
 
 def ok(

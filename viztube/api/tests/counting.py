@@ -13,7 +13,14 @@ def count_up_to(rows: int, patch: pytest.MonkeyPatch) -> None:
 
     def made_anew(listing: Listing, **values: Any) -> Listed:
         """Return the list with statements of its own: the number is part of them."""
-        own = Listing(listing._kind, listing._columns, listing._build, listing._of, listing._search)
+        own = Listing(
+            listing._kind,
+            listing._columns,
+            listing._build,
+            listing._of,
+            listing._search,
+            is_own=listing._is_own,
+        )
         return Listed(own, values)
 
     patch.setattr(listings, "EXACT_COUNT", rows)
