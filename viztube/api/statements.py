@@ -18,10 +18,12 @@ from typing import Any, Generic, TypeVar, overload
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, Model, QuerySet
 from psycopg import Cursor
 from psycopg.pq import Format
+
+from viztube.api.database.base import this_connection
 
 KEPT = 64  # forms of one statement, by the kinds of their arguments
 
@@ -206,7 +208,7 @@ def run(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     texts that Python makes values of. These get PostgreSQL's values, of which psycopg makes
     Python's.
     """
-    connection: Any = connections[DEFAULT_DB_ALIAS]
+    connection = this_connection()
     if connection.connection is None:
         connection.ensure_connection()
     if connection.in_atomic_block or connection.queries_logged:

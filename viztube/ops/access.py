@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any
 
 from django.contrib.admindocs.views import simplify_regex
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import LazyObject
+
+from viztube.api.database.base import this_connection
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class AccessLogMiddleware:
         """Answer, and write it down."""
         began = time.perf_counter()
         queries = QueryCount()
-        # As ``connection.execute_wrapper`` does it.
-        wrappers = connection.execute_wrappers
+        # As ``connection.execute_wrapper`` of Django does it.
+        wrappers = this_connection().execute_wrappers
         wrappers.append(queries)
         try:
             response = self.get_response(request)

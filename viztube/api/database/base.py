@@ -1,6 +1,7 @@
 """The backend, as Django finds it by its ENGINE."""
 
 import select
+import threading
 import time
 from typing import Any
 
@@ -20,6 +21,7 @@ KEEP_SECONDS = 3600
 FRESH_SECONDS = 1.0
 
 _serves = False
+_thread = threading.local()
 
 
 def serve_requests() -> None:
@@ -40,6 +42,16 @@ def serve_requests() -> None:
     # Nor is there a cache that has anything to close, or another urlconf than the settings'.
     request_finished.disconnect(close_caches)
     request_finished.disconnect(reset_urlconf)
+
+
+def this_connection() -> Any:
+    """Return this thread's connection: ``connections`` finds out each time which that is."""
+    if not _serves:
+        return connections[DEFAULT_DB_ALIAS]
+    found = _thread.__dict__.get("connection")
+    if found is None:
+        found = _thread.connection = connections[DEFAULT_DB_ALIAS]
+    return found
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -84,7 +96,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def _close_old(**kwargs: Any) -> None:
     """Close the connection of this thread before and after a request, if it must not be kept."""
-    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+    this_connection().close_if_unusable_or_obsolete()
 
 
 def _goes_on(looks: int) -> bool:
