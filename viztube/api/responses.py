@@ -14,7 +14,8 @@ class AnswerHeaders(ResponseHeaders):
 
     def __setitem__(self, name: str, value: Any) -> None:
         # No line breaks, by which one header could become two.
-        if value.__class__ is str and (name + value).isascii() and (name + value).isprintable():
+        is_text = name.__class__ is value.__class__ is str
+        if is_text and (name + value).isascii() and (name + value).isprintable():
             self._store[name.lower()] = (name, value)
         else:
             super().__setitem__(name, value)
