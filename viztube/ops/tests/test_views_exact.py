@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, linux_only]
 
 RETRIEVALS = 10_000
 # Where it is only to be seen that none is lost that was answered.
-FEWER = 3_000
+FEWER = 6_000
 THREADS = 20
 # While they are made, each of the three is killed so often, by turns.
 KILLS = 3
