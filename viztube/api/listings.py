@@ -184,7 +184,7 @@ class Listing:
         self._searched = Statement(self._search_page)
         self._deep, self._counted = Statement(self._deep_page), Statement(self._some_keys)
         self._keyed = Statement(self._keys)
-        self._all, self._counting = Statement(self._all_rows), lru_cache(maxsize=KEPT)(_counting)
+        self._all = Statement(self._all_rows)
         self._there = Statement(self._owner)
         self._orders = lru_cache(maxsize=KEPT)(self._order)
 
@@ -234,7 +234,7 @@ class Listing:
         if statement is self._first and self._is_own:
             form, arguments = self._all.form(asked)
             values = {name: value for name, value in asked.items() if name != "limit"}
-            form = self._counting(form, self.order(values), asked["limit"])
+            form = _counting(form, self.order(values), asked["limit"])
             return form, form.rows(arguments)
         form, arguments = statement.form(asked)
         has_offset = start or statement is self._searched
@@ -356,6 +356,7 @@ class Listed:
         return self._listing.is_there(self._values)
 
 
+@lru_cache(maxsize=KEPT)
 def _counting(form: Form, order: Order, limit: int) -> Form:
     """Return the statement of the first of some rows, with the number of all beside each."""
     way = "DESC" if order.sort.startswith("-") else "ASC"
