@@ -8,7 +8,7 @@ import orjson
 from django.contrib.auth.models import AnonymousUser
 
 from users.models import User
-from videos.cards import CARD_COLUMNS, KNOWN, UNKNOWN
+from videos.cards import CARD, CARD_COLUMNS, KNOWN, UNKNOWN
 from videos.models import Video
 from videos.querysets import VideoQuerySet, has_words, matches
 from videos.records import COLUMNS, VideoRecord
@@ -57,13 +57,14 @@ WATCHED = Listing(
     lambda viewer: (
         Video.objects.visible_to(viewer)
         .watched_by(viewer)
-        .annotate(is_liked=whether(viewer, rows_behind(Video, "likes"), "user"))
+        .annotate(card=CARD, is_liked=whether(viewer, rows_behind(Video, "likes"), "user"))
     ),
 )
 
 
-# The ids of the things in a list; whose they are stands within them, as an object of its own.
-_IDS = re.compile(rb'[\[,]{"id":"([^"]+)"')
+# The ids of the things in a list; whose they are stands within them, as an object of its own. It
+# begins with plain text, which is found several times as fast as a choice of letters.
+_IDS = re.compile(rb'{"id":"(?<=[\[,]{"id":")([^"]+)"')
 
 
 def liked_by(column: str) -> Callable[[list[str], User], set[str]]:

@@ -12,7 +12,7 @@ from social.serializers import LikedSerializer
 from social.services.likes import set_like
 from social.views.parameters import ID
 from users.callers import caller
-from videos.cards import CARD_COLUMNS, cards_of
+from videos.cards import CARD, CARD_COLUMNS, cards_of
 from videos.models import Video
 from videos.serializers import VideoWithUserSerializer
 from viztube.api.listings import Listing
@@ -27,7 +27,7 @@ LIKED = Listing(
     CARD_COLUMNS,
     # They all are: no need to look.
     lambda viewer: videos_liked_by(viewer).annotate(
-        is_liked=Value(True, output_field=BooleanField())
+        card=CARD, is_liked=Value(True, output_field=BooleanField())
     ),
     is_own=True,
 )

@@ -28,7 +28,10 @@ def say_who_may_keep(response: Response, request: Request, *, is_public: bool) -
     answer that has its Cache-Control keeps it.
     """
     if is_public and request.method in SAFE_METHODS:
-        patch_vary_headers(response, CALLER)
+        if "Vary" in response.headers:
+            patch_vary_headers(response, CALLER)
+        else:
+            response.headers["Vary"] = ", ".join(CALLER)
     if "Cache-Control" in response.headers:
         return
     # Only what succeeds has asked who calls.

@@ -5,7 +5,7 @@ A list's rows are ordered by one field and then by an id, both in the same direc
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 from django.db.models.lookups import GreaterThan, LessThan
+from django.utils.functional import cached_property
 
 from viztube.api.querysets import CountOf
 from viztube.api.statements import (

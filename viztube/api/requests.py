@@ -1,13 +1,14 @@
 """What is known about the request at hand: the client's address, the size of its body."""
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.request import HttpHeaders, split_domain_port, validate_host
+from django.utils.functional import cached_property
 from django.utils.http import parse_header_parameters
 from rest_framework.throttling import BaseThrottle
 

@@ -175,23 +175,23 @@ def read_each(
     if not keys:
         return {}
     site, keys = _site(), list(dict.fromkeys(keys))
-    names = [_keys(site, kind, key, of) for key in keys]
-    everything, _, *besides, _ = names[0]
-    each = [name for _, own, *_, place in names for name in (own, place)]
-    asked = ask_cache("MGET", everything, *besides, *each)
+    names = zip(*[_keys(site, kind, key, of) for key in keys], strict=True)
+    everyone, own, *besides, places = names
+    common = everyone[0], *(same[0] for same in besides)
+    asked = ask_cache("MGET", *common, *own, *places)
     try:
         marks = asked.answer() if asked else None
     except CACHE_AWAY:
         marks = None
     if marks is None:
         return _as_json(make(keys))
-    first = 1 + len(besides)
+    first, second = len(common), len(common) + len(keys)
     values: dict[str, bytes] = {}
     if None not in marks[:first]:
         head, *after = marks[:first]
         head, end = b'{"marks":[%b,' % head, b"".join(b",%b" % mark for mark in after) + b"],"
-        for key, own, text in zip(keys, marks[first::2], marks[first + 1 :: 2], strict=True):
-            if own and text and text.startswith(b"%b%b%b" % (head, own, end)):
+        for key, mark, text in zip(keys, marks[first:second], marks[second:], strict=True):
+            if mark and text and text.startswith(head + mark + end):
                 value = text[text.index(_VALUE) + len(_VALUE) : -1]
                 # As ``read`` keeps it of what is gone.
                 if value != b"null":

@@ -57,6 +57,12 @@ class Limited(APIView):
         """Return what chooses the renderer."""
         return _instances((self.content_negotiation_class,))[0]
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Return DRF's request, which then need not be asked in vain before Django's is."""
+        asked: Request = super().initialize_request(request, *args, **kwargs)
+        vars(asked).update(method=request.method, META=request.META)
+        return asked
+
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Return none: DRF finds out what is allowed for every answer."""
@@ -157,7 +163,7 @@ class ApiViewSet(Limited, viewsets.GenericViewSet[Any]):
         rows: QuerySet[Any] | Listed,
         *,
         of: QuerySet[Any] | None = None,
-        show: Callable[[Any], Sequence[Any]] | None = None,
+        show: Callable[[Any], Any] | None = None,
     ) -> Response:
         """Answer with the page of a list that the query parameters ask for.
 
