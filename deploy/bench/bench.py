@@ -51,6 +51,8 @@ from users.hashers import SmallArgon2PasswordHasher
 RESULTS = PROJECT / ".data" / "bench"
 ROUNDS = 5
 WORDS = ("bicycles", "castles", "glaciers", "painting", "homemade robots", "wild orchards")
+# How far behind the first page one is that must cost the same, and their rows.
+DEEP, LONG_PAGE = 10_000, 30
 # What counts as fast enough: the share of the yardstick's requests a second.
 TARGETS = {
     "list": 0.35,
@@ -150,12 +152,24 @@ class Bench:
             "liked": ["/likes/videos?limit=10"],
             "liked, 50 rows": ["/likes/videos"],
             "search": [f"/videos?query={quote(words)}" for words in WORDS],
+            **self._deep(),
         }
         bearer = ("Authorization", self._client.headers["Authorization"])
         return {
             name: [Call(f"{API}{path}", headers=(bearer,)) for path in those]
             for name, those in paths.items()
         }
+
+    def _deep(self) -> dict[str, list[str]]:
+        """Return a first page and a page by cursor far behind it, where the list is that long.
+
+        Of pages that are so long none is remembered.
+        """
+        first = f"/videos?limit={LONG_PAGE}"
+        cursor = self._data(f"{first}&page={DEEP - 1}")["nextCursor"]
+        if cursor is None:
+            return {}
+        return {"page 1": [first], f"page {DEEP:,}": [f"{first}&cursor={cursor}"]}
 
     def _data(self, path: str) -> Any:
         answer = self._client.get(f"{API}{path}")
