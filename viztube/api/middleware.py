@@ -79,18 +79,23 @@ class ErrorEnvelopeMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 when a view that is not the API's needs what is away: a page, or admin."""
-        failure = as_api_error(exception)
-        if not isinstance(failure, Unavailable):
-            return None
-        logger.warning("A dependency is away: %s", exception)
-        response = HttpResponse(
-            failure.message,
-            status=failure.status_code,
-            headers=dict(failure.headers),
-            content_type="text/plain; charset=utf-8",
-        )
-        response._has_been_logged = True  # type: ignore[attr-defined] # as by the API's handler
-        return response
+        return unavailable_page(exception)
+
+
+def unavailable_page(error: Exception) -> HttpResponse | None:
+    """Return the 503 of a page that needed what is away; None where the error is another one."""
+    failure = as_api_error(error)
+    if not isinstance(failure, Unavailable):
+        return None
+    logger.warning("A dependency is away: %s", error)
+    response = HttpResponse(
+        failure.message,
+        status=failure.status_code,
+        headers=dict(failure.headers),
+        content_type="text/plain; charset=utf-8",
+    )
+    response._has_been_logged = True  # type: ignore[attr-defined] # as by the API's handler
+    return response
 
 
 class BodySizeMiddleware:

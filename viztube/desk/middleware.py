@@ -9,11 +9,12 @@ from typing import Any
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.http import HttpRequest
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
-from viztube.api.middleware import API_PREFIX
+from viztube.api.middleware import API_PREFIX, unavailable_page
 from viztube.desk.policy import DeskPolicyMiddleware
 
 
@@ -40,6 +41,16 @@ class PolicyMiddleware(_PagesOnly, DeskPolicyMiddleware):
 
 class SessionMiddleware(_PagesOnly, sessions.SessionMiddleware):
     """Sessions of admin."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Keep the session; answer 503 where the database has gone since the page was made."""
+        try:
+            return super().process_response(request, response)
+        except DatabaseError as error:
+            page = unavailable_page(error)
+            if page is None:
+                raise
+            return page
 
 
 class AuthenticationMiddleware(_PagesOnly, auth.AuthenticationMiddleware):

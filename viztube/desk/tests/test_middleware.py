@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.messages.storage.base import BaseStorage
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection
 from django.test import Client as DjangoClient
 from django.test.utils import CaptureQueriesContext
 
@@ -133,6 +134,29 @@ def test_static_files_are_served() -> None:
     assert (answer.status_code, answer["Content-Type"]) == (200, 'text/css; charset="utf-8"')
     # Which closes the file.
     assert answer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OperationalError("gone"), 503), (DatabaseError("a mistake"), 500)]
+)
+def test_a_page_whose_session_cannot_be_kept_any_more_is_503(
+    staff: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def save(session: SessionStore, must_create: bool = False) -> None:
+        raise error
+
+    browser = DjangoClient(raise_request_exception=False)
+    monkeypatch.setattr(SessionStore, "save", save)
+    # Nobody is signed in by this: the session is not kept.
+    monkeypatch.setattr(SessionStore, "create", lambda session: None)
+
+    answer = browser.post(LOGIN, {"username": "ann", "password": PASSWORD, "next": "/admin/"})
+
+    assert answer.status_code == status
+    assert "sessionid" not in answer.cookies
+    if status == 503:
+        assert answer["Retry-After"]
+        assert b"not available" in answer.content
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/", "/watch/x", "/api"])
