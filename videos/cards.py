@@ -1,7 +1,8 @@
 """What every list shows of a video, and its page, from the shared cache.
 
 Whether somebody may see a video is asked of the database each time, and so is what they have done
-with it: a card says nothing of either.
+with it: a card says nothing of either. A video that is hidden or shown again gets another folder,
+so a card counts only for who was shown the video in the folder that its addresses lead to.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,14 @@ from videos.serializers import VideoWithUserSerializer
 from viztube.api import shared
 from viztube.api.caching import Asked
 from viztube.api.querysets import as_array, one_of
+from viztube.api.renderers import dumps
 from viztube.api.representation import represent
 from viztube.api.statements import Record, Records, Rows
 
-# What lists of cards read besides their order: which video, and whether the viewer likes it. Python
-# takes longer than PostgreSQL to make a text of an id.
+# What lists of cards read besides their order: which video, where its files are, and whether the
+# viewer likes it. Python takes longer than PostgreSQL to make a text of an id.
 CARD = Cast("pk", TextField())
-CARD_COLUMNS = ("card", "is_liked")
+CARD_COLUMNS = ("card", "folder", "is_liked")
 
 _MADE = Records(
     VideoRecord,
@@ -41,13 +43,20 @@ KNOWN = {True: b'"isLiked":true', False: b'"isLiked":false', None: UNKNOWN}
 
 def cards_of(rows: Rows[Record]) -> orjson.Fragment:
     """Return the cards of the rows of a list that has ``CARD_COLUMNS`` first."""
-    asked = [(video, is_liked) for video, is_liked, *_ in rows.values]
-    cards = shared.read_each(
-        shared.VIDEO, [video for video, _ in asked], _made, of=VideoWithUserSerializer
-    )
+    folders = {video: folder for video, folder, *_ in rows.values}
+    cards = {}
+    found = shared.read_each(shared.VIDEO, [*folders], _made, of=VideoWithUserSerializer)
+    for video, entry in found.items():
+        head = b'["%b",' % folders[video].encode()
+        if entry.startswith(head):
+            cards[video] = entry[len(head) : -1]
+    # What has another folder since, or had another one when it was remembered.
+    if moved := found.keys() - cards.keys():
+        made = _made([*moved]).items()
+        cards |= {video: dumps(card) for video, (now, card) in made if now == folders[video]}
     shown = [
         cards[video].replace(UNKNOWN, KNOWN[is_liked], 1)
-        for video, is_liked in asked
+        for video, _, is_liked, *_ in rows.values
         # What was deleted since is gone.
         if video in cards
     ]
@@ -62,11 +71,16 @@ def ask_for_card(video: UUID) -> Asked | None:
 def page_of(video: UUID, shown: VideoRecord, asked: Asked | None = None) -> dict[str, Any] | None:
     """Return a video's page for whom it is ``shown`` (``views.watch``); None when it is gone."""
     key = str(video)
-    card: dict[str, Any] | None = shared.read(
-        shared.VIDEO, key, lambda: _made([key]).get(key), of=VideoWithUserSerializer, asked=asked
-    )
-    if card is None:
+
+    def made() -> Any:
+        return _made([key]).get(key)
+
+    entry = shared.read(shared.VIDEO, key, made, of=VideoWithUserSerializer, asked=asked)
+    if entry is not None and entry[0] != shown.folder:
+        entry = made()
+    if entry is None or entry[0] != shown.folder:
         return None
+    card: dict[str, Any] = entry[1]
     card["views"], card["isLiked"] = shown.total_views, shown.is_liked
     card["user"] |= {
         "subscribersCount": shown.subscribers_count,
@@ -76,5 +90,6 @@ def page_of(video: UUID, shown: VideoRecord, asked: Asked | None = None) -> dict
 
 
 def _made(ids: Sequence[str]) -> dict[str, Any]:
+    """Return the folders and the cards of videos."""
     cards = _MADE.all(ids=as_array([*ids]))
-    return {str(card.id): represent(VideoWithUserSerializer, card) for card in cards}
+    return {str(card.id): (card.folder, represent(VideoWithUserSerializer, card)) for card in cards}

@@ -165,7 +165,9 @@ def test_what_is_remembered_when_one_looks_says_nothing_of_them_to_others(
             assert not {"isSubscribed", "subscribersCount"} & {*shown["user"]}
             assert found(client, LIKED).keys() == ({str(video.pk)} if liked else set())
     assert str(user.pk) not in remembered(video.pk)
-    assert orjson.loads(remembered(video.pk))["isLiked"] is None
+    folder, card = orjson.loads(remembered(video.pk))
+    assert folder == video.folder
+    assert card["isLiked"] is None
 
 
 def remembered(video: UUID) -> str:
@@ -270,3 +272,65 @@ def test_what_is_deleted_while_its_page_is_read_is_404(
 
     assert fan_client.request(method, f"videos/{video.pk}").status == 404
     assert DjangoClient().get(f"/watch/{video.pk}").status_code == 404
+
+
+@pytest.fixture
+def hidden_while_read(
+    video: Video, client_for: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Let the owner hide and rename the video between the looks at who may see it and at it.
+
+    Return the folders that it had.
+    """
+    made, folders = cards._made, [video.folder]
+    owner_client = client_for(video.user)
+
+    def hide_then_make(ids: Any) -> Any:
+        if len(folders) == 1:
+            body = {"isPublished": False, "title": "Secret"}
+            assert owner_client.patch(f"videos/{video.pk}", body).status == 200
+            video.refresh_from_db()
+            folders.append(video.folder)
+        return made(ids)
+
+    monkeypatch.setattr(cards, "_made", hide_then_make)
+    return folders
+
+
+@pytest.mark.parametrize("path", [LIKED, HISTORY])
+def test_what_is_hidden_while_a_list_is_read_tells_nothing_new(
+    fan_client: Client, user: User, video: Video, hidden_while_read: list[str], path: str
+) -> None:
+    """The addresses of what is hidden are the permission to fetch it."""
+    views.watch(video=video.pk, viewer=user)
+
+    told = fan_client.get(path)
+
+    assert told.data == []
+    assert len(hidden_while_read) == 2
+
+
+def test_what_is_hidden_while_its_page_is_read_is_404(
+    fan_client: Client, video: Video, hidden_while_read: list[str]
+) -> None:
+    assert fan_client.get(f"videos/{video.pk}").status == 404
+    assert len(hidden_while_read) == 2
+
+
+def test_a_card_from_before_does_not_count_where_nobody_was_told_of_the_change(
+    owner_client: Client, video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the process had died at its commit."""
+    old = video.folder
+    for path in (LIKED, f"videos/{video.pk}"):
+        assert old in str(owner_client.get(path).data)
+    monkeypatch.setattr(shared, "forget", lambda *tags: None)
+
+    owner_client.patch(f"videos/{video.pk}", {"isPublished": False})
+
+    video.refresh_from_db()
+    assert video.folder != old
+    for path in (LIKED, HISTORY, f"videos/{video.pk}"):
+        told = str(owner_client.get(path).data)
+        assert video.folder in told
+        assert old not in told

@@ -23,7 +23,7 @@ _SEEN = Statement(
 
 
 def _shown(videos: VideoQuerySet, viewer: User | AnonymousUser, video: UUID) -> Any:
-    return videos.filter(pk=video).with_presence(viewer).values("id", "views", *PRESENCE)
+    return videos.filter(pk=video).with_presence(viewer).values("id", "views", "folder", *PRESENCE)
 
 
 _LOOKED_AT = Records(

@@ -11,15 +11,15 @@
 | COMMENTS   | one of the first pages of what was said     | 10 seconds | those comments, their    |
 |            | about a video that everyone may see         |            | likes or the video       |
 |            |                                             |            | change, or any person    |
-| VIDEO      | what every list and its page show of one    | 10 seconds | the video, its likes or  |
-|            | video, by id; whoever is shown it was asked |            | comments change, or any  |
+| VIDEO      | folder of a video, and what lists and page  | 10 seconds | the video, its likes or  |
+|            | show, by id; whoever is shown it was asked  |            | comments change, or any  |
 |            | whether they may see it                     |            | person                   |
 
 Nothing is in an entry that depends on who asks, but for STATS, whose key is who asks. Whoever
 changes something names what it was in, in the transaction of the change (``forget_on_commit``), and
 reads it changed once that has committed. "Late by" is a lifetime, and the bound for what nobody
 tells us about: views, a suspension that ends by the clock, rows changed past our services; and for
-a change whose process dies at its commit, or cannot reach the cache then.
+a change whose process dies at its commit; one that cannot reach the cache makes up for it later.
 
 An entry names the marks it was made under: that of everything, its own and, where its kind has one,
 that of what it shows besides. To forget is to delete a mark. Who reads the database notes the marks
@@ -50,6 +50,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, transaction
 
+from viztube.api import overdue
 from viztube.api.asking import add_many, key_of
 from viztube.api.asking import ask as ask_cache
 from viztube.api.caching import CACHE_AWAY, Asked, insisting
@@ -96,11 +97,12 @@ STATS = Kind("stats", lifetime=30)
 VIDEO_LIST = Kind("videos", lifetime=10, together=True)
 PEOPLE = "people"
 COMMENTS = Kind("comments", lifetime=10, besides=PEOPLE)
-VIDEO = Kind("video", lifetime=10, besides=PEOPLE)
+VIDEO = Kind("video", lifetime=10, version=2, besides=PEOPLE)
 
 
 def ask(kind: Kind, key: object, *, of: Callable[[], Any], page: str = "") -> Asked | None:
     """Ask for an entry along with whatever else the cache is asked next; ``read`` takes that."""
+    overdue.settle()
     return ask_cache("MGET", *map(key_of, _names(_site(), kind, str(key), of, page)))
 
 
@@ -121,6 +123,7 @@ def read(
     *marks, place = names = _names(_site(), kind, str(key), of, page)
     try:
         if asked is None:
+            overdue.settle()
             found = cache.get_many(names)
         else:
             answers = zip(names, asked.answer(), strict=True)
@@ -167,13 +170,13 @@ def read_each(
     *,
     of: Callable[[], Any],
 ) -> dict[str, bytes]:
-    """Return the JSON of many entries by key.
+    """Return the JSON of many entries by key; nobody waits for others who are at it.
 
-    ``make`` gets the keys of those that do not count, and returns what there is of them. Nobody
-    waits for others who are at it. In one round trip, and two more where something is made.
+    ``make`` gets the keys of those that do not count, and returns what there is of them.
     """
     if not keys:
         return {}
+    overdue.settle()
     site, keys = _site(), list(dict.fromkeys(keys))
     names = zip(*[_keys(site, kind, key, of) for key in keys], strict=True)
     everyone, own, *besides, places = names
@@ -255,13 +258,13 @@ def _names(
 
 def forget(*tags: str) -> None:
     """Let entries count no longer; to be called after the commit."""
+    marks = [_mark_of(tag) for tag in tags]
     try:
         # Who was banned shall be gone even if the cache failed a moment ago.
         with insisting() if EVERYTHING in tags else nullcontext():
-            cache.delete_many([_mark_of(tag) for tag in tags])
+            cache.delete_many(marks)
     except CACHE_AWAY:
-        # Their lifetime is the bound.
-        return
+        overdue.keep(marks)
 
 
 def forget_on_commit(*tags: str) -> None:
@@ -353,10 +356,8 @@ class _Renewal:
 
     def _store(self, text: bytes) -> None:
         entry = _entry(self.kind, self.made_under, text)
-        try:
+        with suppress(*CACHE_AWAY):
             cache.set(self.place, entry, timeout=self.kind.lifetime)
-        except CACHE_AWAY:
-            return
 
 
 def _entry(kind: Kind, marks: Sequence[str], text: bytes) -> dict[str, Any]:
@@ -379,10 +380,8 @@ def _new_mark(name: str) -> str:
 
 
 def _give_back(turn: str) -> None:
-    try:
+    with suppress(*CACHE_AWAY):
         cache.delete(turn)
-    except CACHE_AWAY:
-        return
 
 
 def _plain(value: Any) -> Any:
