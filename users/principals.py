@@ -6,11 +6,11 @@ only ever added where there is none, so that a request which read the database b
 overwrite the tombstone after it; and a tombstone stays until every access token of its session has
 expired.
 
-When the cache is away, the database is asked. The bound: where a tombstone cannot be written,
-because the cache hangs or refuses just then or this process is killed after the commit, and the
-cache goes on with an entry it had, that session's access tokens count for what is left of the
-entry's minute. The same holds for what is changed past our services. Refreshing never asks the
-cache.
+When the cache is away, the database is asked. The bound: where no tombstone can be written
+nor the entry deleted, because the cache hangs or refuses just then or this process is killed after
+the commit, and the cache goes on with an entry it had, that session's access tokens count for what
+is left of the entry's minute. The same holds for what is changed past our services. Refreshing
+never asks the cache.
 """
 
 import logging
@@ -23,6 +23,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models.base import ModelState
+from redis.exceptions import ResponseError
 
 from users.models import User
 from viztube.api.asking import ask, key_of
@@ -61,7 +62,11 @@ def forget(session_ids: Iterable[UUID]) -> None:
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()) + LIFETIME
     try:
         with insisting():
-            cache.set_many(tombstones, timeout=lifetime)
+            try:
+                cache.set_many(tombstones, timeout=lifetime)
+            except ResponseError:
+                # What is full still lets go; then the database is asked.
+                cache.delete_many(tombstones)
     except CACHE_AWAY:
         logger.warning("The cache took no word of ended sessions: up to %s s they count", LIFETIME)
 

@@ -77,11 +77,13 @@ def replace_picture(*, user: User, picture: Picture, upload: "UploadedFile[bytes
 
 def update_account(*, user: User, changes: dict[str, Any]) -> User:
     """Change name, username or address; raises IntegrityError when taken."""
-    before = user.username
-    for name, value in changes.items():
-        setattr(user, name, value)
-    user.save(update_fields=[*changes, "updated_at"])
-    forget_person_on_commit(before, user.username)
+    with transaction.atomic():
+        # Two at once: each must forget the name that the other gave.
+        before = User.objects.locked().get(pk=user.pk).username
+        for name, value in changes.items():
+            setattr(user, name, value)
+        user.save(update_fields=[*changes, "updated_at"])
+        forget_person_on_commit(before, user.username)
     return user
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from users.models import User
+from users.services.accounts import update_account
 from users.tests.factories import PASSWORD, UserFactory
 from users.tests.queries import captured_queries
 from viztube.api.tests.fixtures import Client
@@ -185,12 +186,31 @@ def test_a_change_touches_nobody_else(user_client: Client) -> None:
     assert User.objects.values().get(pk=other.pk) == before
 
 
-def test_a_change_costs_five_queries(user_client: Client) -> None:
-    # SELECT the caller's id, SELECT them, is the name taken, is the address taken, UPDATE.
+def test_a_change_costs_six_queries(user_client: Client) -> None:
+    # SELECT the caller's id, SELECT them, is the name taken, is the address taken, SELECT them
+    # once more to lock them, UPDATE.
     with captured_queries() as queries:
         user_client.patch(UPDATE, {"username": "another", "email": "another@example.com"})
 
-    assert len(queries) <= 5, queries
+    assert len(queries) <= 6, queries
+
+
+@pytest.mark.usefixtures("lasting_entries")
+def test_two_changes_of_a_name_at_once_leave_no_page_of_either(
+    user_client: Client, user: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    """Each forgets the page under the name that it takes away, though it read another one."""
+    path = "user/c/{}".format
+    late = User.objects.get(pk=user.pk)
+    assert user_client.patch(UPDATE, {"username": "between"}).status == 200
+    assert user_client.get(path("between")).status == 200
+
+    # Who has read the row before that.
+    with django_capture_on_commit_callbacks(execute=True):
+        update_account(user=late, changes={"username": "last"})
+
+    assert user_client.get(path("between")).status == 404
+    assert user_client.get(path("last")).status == 200
 
 
 def test_no_answer_holds_a_digest_or_another_address(user_client: Client, user: User) -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from redis.exceptions import ConnectionError as CacheGone
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 from redis.exceptions import TimeoutError as CacheHangs
 
 from users import principals
@@ -154,7 +154,7 @@ def test_without_the_cache_the_database_is_asked(
 def test_a_cache_that_can_only_be_read_is_no_hindrance(
     device: Device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name in ("add", "set_many"):
+    for name in ("add", "set_many", "delete_many"):
         error = ResponseError("READONLY")
         monkeypatch.setattr(cache._cache, name, broken(error), raising=False)  # type: ignore[attr-defined]
 
@@ -162,6 +162,20 @@ def test_a_cache_that_can_only_be_read_is_no_hindrance(
     assert device.client.post("user/logout").status == 200
     assert not device.works()
     assert "up to 60 s" in caplog.text
+
+
+def test_a_full_cache_lets_go_of_who_has_signed_out(
+    device: Device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    device.works()
+    full = broken(OutOfMemoryError("OOM"))
+    monkeypatch.setattr(cache._cache, "set_many", full, raising=False)  # type: ignore[attr-defined]
+
+    assert device.client.post("user/logout").status == 200
+
+    assert stored(device)[0] is None
+    assert not device.works()
+    assert "up to 60 s" not in caplog.text
 
 
 def test_an_end_is_told_to_a_cache_that_failed_a_moment_ago(

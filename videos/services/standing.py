@@ -54,8 +54,9 @@ def _follow(video_id: UUID) -> bool:
         # After a crash the files may be in either folder; a row has no place for a third.
         with suppress(FolderMissing, OSError):
             finish_move(video=row)
+        # Before what takes the disk its time.
+        forget_looks_on_commit(row.pk)
         relocate_on_commit(video=row)
         # Nobody edited the video: updated_at stays.
         row.save(update_fields=PLACE)
-        forget_looks_on_commit(row.pk)
     return True

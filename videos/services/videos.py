@@ -48,10 +48,11 @@ def update_video(
                 undo_pushes(video=row, folder=row.folder, slots=["thumbnail"])
                 _discard_assets(row, "thumbnail")
                 row.thumbnail_file, row.thumbnail_public_id = poster.name, ""
+            # Before what takes the disk its time: nothing shall be told meanwhile.
+            forget_video_on_commit(row)
             if row.is_misplaced:
                 relocate_on_commit(video=row)
             row.save()
-            forget_video_on_commit(row)
             if poster is not None:
                 # Last, so that a row that cannot be saved leaves no picture behind.
                 if not had_folder:
@@ -83,12 +84,12 @@ def delete_video(*, video: Video) -> None:
     """Delete a video; its files follow through the queue."""
     with transaction.atomic():
         row = _locked(video)
+        # While the row has its id, and before what takes the disk its time.
+        forget_video_on_commit(row)
         for folder in {row.stored_folder, row.folder}:
             discard_on_commit(folder)
         undo_pushes(video=row, folder=row.folder)
         _discard_assets(row, *SLOTS)
-        # While the row has its id.
-        forget_video_on_commit(row)
         row.comments.all().purge()
         row.delete()
 
