@@ -45,7 +45,8 @@ for role in owner app; do
 done
 if [ ! -s "$SECRETS/cache/valkey.conf" ] || [ ! -s "$SECRETS/app/redis_url" ]; then
     password=$(openssl rand -hex 24)
-    # Cache and rate limits only: nothing is kept, and the oldest of what expires makes room.
+    # Cache and rate limits only: nothing is kept. What ends soonest makes room, so that many answers
+    # that are asked for do not push out how often somebody has tried to sign in.
     put "$SECRETS/cache/valkey.conf" <<CONF
 requirepass $password
 port 6379
@@ -53,7 +54,7 @@ protected-mode no
 save ""
 appendonly no
 maxmemory 32mb
-maxmemory-policy volatile-lru
+maxmemory-policy volatile-ttl
 maxclients 64
 CONF
     echo "redis://:$password@valkey:6379/0" | put "$SECRETS/app/redis_url"

@@ -11,12 +11,14 @@ from viztube.ops.embedded.process import Check, Child, EmbeddedError
 from viztube.ops.embedded.server import HOST, Server
 from viztube.ops.embedded.wheels import valkey_program
 
+# What ends soonest makes room, so that many answers that are asked for do not push out how often
+# somebody has tried to sign in.
 _CONFIGURATION = """\
 bind {host}
 port {port}
 requirepass {password}
 maxmemory 48mb
-maxmemory-policy volatile-lru
+maxmemory-policy volatile-ttl
 save ""
 appendonly no
 daemonize no

@@ -19,7 +19,7 @@ def test_answers_at_the_address_it_returns_and_stops(data_dir: Path) -> None:
         settings = client.config_get("maxmemory", "maxmemory-policy", "save", "bind")
         assert settings == {
             "maxmemory": str(48 * 1024**2),
-            "maxmemory-policy": "volatile-lru",
+            "maxmemory-policy": "volatile-ttl",
             "save": "",
             "bind": "127.0.0.1",
         }
