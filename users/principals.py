@@ -9,7 +9,8 @@ expired.
 When the cache is away, the database is asked. The bound: where no tombstone can be written
 nor the entry deleted, because the cache hangs or refuses just then or this process is killed after
 the commit, and the cache goes on with an entry it had, that session's access tokens count for what
-is left of the entry's minute. The same holds for what is changed past our services. Refreshing
+is left of the entry's minute; where it is deleted, a request that had read the database before may
+add it once more. The same holds for what is changed past our services. Refreshing
 never asks the cache.
 """
 

@@ -192,6 +192,11 @@ def insisting() -> Iterator[None]:
         _insistence.is_on = False
 
 
+def is_away() -> bool:
+    """Tell whether it failed a moment ago, so that no call but one that tries would be made."""
+    return _server.is_open
+
+
 def _insists() -> bool:
     return getattr(_insistence, "is_on", False)
 

@@ -31,6 +31,7 @@ def say_who_may_keep(response: Response, request: Request, *, is_public: bool) -
         if "Vary" in response.headers:
             patch_vary_headers(response, CALLER)
         else:
+            # Nearly always; the other takes apart what is there.
             response.headers["Vary"] = ", ".join(CALLER)
     if "Cache-Control" in response.headers:
         return

@@ -58,7 +58,7 @@ class Limited(APIView):
         return _instances((self.content_negotiation_class,))[0]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        """Return DRF's request, which then need not be asked in vain before Django's is."""
+        """Return DRF's request, with what it would find by way of an error each time."""
         asked: Request = super().initialize_request(request, *args, **kwargs)
         vars(asked).update(method=request.method, META=request.META)
         return asked

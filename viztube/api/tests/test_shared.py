@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +12,7 @@ from django.db import transaction
 from redis.exceptions import ConnectionError as AwayError
 from rest_framework import serializers
 
-from viztube.api import caching, overdue, shared
+from viztube.api import shared
 from viztube.api.shared import Kind
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_entries")]
@@ -290,52 +289,6 @@ def test_forgetting_without_the_cache_is_no_failure(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(type(cache._cache), "delete_many", refuse)  # type: ignore[attr-defined]
 
     shared.forget_on_commit(shared.EVERYTHING)
-
-
-@pytest.mark.parametrize(
-    ("tag", "number"), [(KIND.tag("a"), 1), (shared.EVERYTHING, 2)], ids=["some", "everything"]
-)
-def test_only_to_forget_everything_insists(
-    source: Source, monkeypatch: pytest.MonkeyPatch, tag: str, number: int
-) -> None:
-    source.read()
-    source.number = 2
-    with monkeypatch.context() as failed_a_moment_ago:
-        failed_a_moment_ago.setattr(caching._server, "is_open", True)
-        failed_a_moment_ago.setattr(caching._server, "_next_try", float("inf"))
-        shared.forget(tag)
-
-    # To another process, until this one makes up for it.
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(overdue, "_names", deque())
-        assert source.read() == {"number": number}
-    assert source.read() == {"number": 2}
-
-
-@pytest.mark.parametrize("way", ["read", "ask", "read_each"])
-def test_what_could_not_be_forgotten_is_once_the_cache_is_back(
-    source: Source, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    source.read()
-    source.number = 2
-    with monkeypatch.context() as away:
-        away.setattr(caching._server, "is_open", True)
-        away.setattr(caching._server, "_next_try", float("inf"))
-        shared.forget(KIND.tag("a"))
-        # As long as it is away, nothing is lost by trying.
-        overdue.settle()
-    if way == "ask":
-        asked = shared.ask(KIND, "another", of=Shape)
-        assert asked is not None
-        asked.answer()
-    if way == "read_each":
-        shared.read_each(KIND, ["another"], lambda keys: {}, of=Shape)
-
-    with monkeypatch.context() as elsewhere:
-        if way != "read":
-            elsewhere.setattr(overdue, "settle", lambda: None)
-        assert source.read() == {"number": 2}
-    assert not overdue._names
 
 
 def test_an_entry_ends_by_itself_at_its_lifetime(source: Source) -> None:

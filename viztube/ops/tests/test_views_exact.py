@@ -7,11 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection, HTTPException
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.slow, linux_only]
 
 RETRIEVALS = 10_000
 # Where it is only to be seen that none is lost that was answered.
-FEWER = 3_000
+FEWER = 6_000
 THREADS = 20
 # While they are made, each of the three is killed so often, by turns.
 KILLS = 3
@@ -151,21 +152,21 @@ def counts(service: Service) -> tuple[dict[str, int], dict[str, int]]:
 def view_under_kills(service: Service, enough: int, kill_api: Callable[[Viewers], None]) -> Viewers:
     """Have videos retrieved so many times, or more, while everything is killed in turn."""
     viewers = Viewers(service.api.split("/")[2], service.videos(), enough)
+    made: list[Future[Any]] = []
     # With room for what folds views meanwhile.
     with ThreadPoolExecutor(THREADS + KILLS) as pool:
-        views = [pool.submit(viewers.view, number) for number in range(THREADS)]
+        made += [pool.submit(viewers.view, number) for number in range(THREADS)]
         try:
             for kills in range(KILLS):
                 assert eventually(partial(viewers.have_made, enough * kills // KILLS), 300)
                 kill_worker(service)
                 kill_valkey(service)
                 kill_api(viewers)
-                folding = pool.submit(service.machine.manage, "shell", "-c", FOLD)
+                made.append(pool.submit(service.machine.manage, "shell", "-c", FOLD))
         finally:
             viewers.killed.set()
-        for view in views:
-            view.result()
-        folding.result()
+        for one in made:
+            one.result()
     print(f"{viewers.answered.total()} answered, {viewers.lost.total()} lost")
     return viewers
 
